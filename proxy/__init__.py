@@ -1,0 +1,49 @@
+"""Tallygate: an LLM API proxy that counts every token, holds every budget, and shows what the usage was worth.
+
+The house
+=========
+
+Imports only go down; ``lint-imports`` checks it. Siblings (``|``) do not know each other::
+
+    cli  →  app  →  server  →  pipeline  →  steps  →  upstream | stores | journal | telemetry
+         →  policy | dialects | metering      (pure: no I/O, no clock, no randomness)
+         →  config | ports  →  domain
+
+=============  =====================================================================================================
+cli            the ``tallygate`` command, one file per group of commands
+app            composition root; the only file that names concrete classes
+server         the caller's side, the only room that knows ``aiohttp.web``: listener, guards, gateway, supervisor
+pipeline       the walk of a call; reads from top to bottom
+steps          what the walk's steps are made of: the attempt that cannot be forgotten, the relay, the receipt
+upstream       the only room with sockets to models: connection, pool, and the demo stand-in
+stores         the only room that knows Redis: embedded engine, multiplexed connection, ``scripts/*.lua``
+journal        the record of every call in SQLite, and its ordered settlement
+telemetry      every metric's name and label in one table; logs
+policy         the decision point: facts in, decision and obligations out; ``rules/`` one file per verb
+dialects       one file per wire format: understand a request, tap usage out of an answer, write an error
+metering       counting, estimate, calibration, prices, cost
+config         YAML into frozen values, with ``file:line:col`` on every mistake
+ports          one page: everything the walk asks of the world
+domain         the words: Principal, Call, Ask, Usage, Hold, Charge, Decision, Row, errors
+=============  =====================================================================================================
+
+The life of a call
+==================
+
+A request reaches one of the workers, which share a port and nothing else. The listener has checked its framing; the
+gateway answers ``/livez``, ``/v1/me`` and the like itself and hands everything else to ``Pipeline.walk``:
+
+1. *accept*: it gets a UUIDv7 and a time; the path says which dialect speaks.
+2. *identify*: the virtual key's digest is looked up in the directory. Strangers end here, before their body is read.
+3. *understand*: the body is read once, strictly, beside the bytes that will be forwarded.
+4. *attribute*: key, path prefix and headers say which team and project pay.
+5. *decide*: the policy sees the facts and answers yes or no, with obligations: meters that must hold first.
+6. *hold*: one script in the store holds every meter or none (``Attempt.__aenter__``).
+7. *forward*: the upstream request is rebuilt from an allow-list, with our credential.
+8. *meter*: the answer passes byte for byte, a tap beside it.
+9. *record, then settle*: leaving the attempt, however it is left, books the row (``Attempt.__aexit__``). The journal's
+   writer commits it; only then do its charges go to the store, in the journal's order. Counters are a projection of
+   journals: whatever the store loses is replayed.
+
+If the process dies in between, the hold's lease runs out, and whoever sweeps it writes the row and settles it.
+"""

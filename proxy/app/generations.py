@@ -1,0 +1,62 @@
+"""From a reading of the configuration to a generation that calls can walk on."""
+
+from __future__ import annotations
+
+from proxy.config.problems import ConfigError, Problem
+from proxy.config.reading import Reading
+from proxy.config.routes import Routes
+from proxy.dialects import DIALECTS
+from proxy.domain.upstream import PriceOverride, Upstream
+from proxy.metering.prices import PriceBook
+from proxy.metering.table import PriceTable
+from proxy.policy.decide import Policy
+from proxy.policy.rules.budget import BudgetRule
+from proxy.steps.generation import Generation
+from proxy.telemetry.labels import Known
+
+DEMO_RATES = (("input", 200_000_000), ("output", 600_000_000))  # $0.20 and $0.60 per million tokens, as a small model
+
+
+def demo_upstreams(base_url: str) -> tuple[Upstream, ...]:
+    """The stand-in, once per family, so that every SDK can try it."""
+    bases = {"openai": f"{base_url}/v1", "anthropic": base_url, "gemini": base_url}
+    return tuple(
+        Upstream(
+            name=f"demo-{family}",
+            dialect=family,
+            base_url=url,
+            models=("demo-*",),
+            prices=(PriceOverride(rates=DEMO_RATES),),
+        )
+        for family, url in bases.items()
+    )
+
+
+def generation_of(reading: Reading, table: PriceTable, demo_url: str | None) -> Generation:
+    """Build a generation. Raises ``ConfigError`` for what only the price table could tell."""
+    settings = reading.settings
+    upstreams = settings.upstreams + (demo_upstreams(demo_url) if demo_url else ())
+    try:
+        prices = PriceBook(table, upstreams)
+    except ValueError as error:
+        raise ConfigError([Problem(str(settings.source), 1, 1, "upstreams", str(error))]) from None
+    rules = (BudgetRule(settings.budget),) if settings.budget else ()
+    return Generation(
+        id=reading.generation,
+        directory=reading.directory,
+        routes=Routes(upstreams),
+        prices=prices,
+        policy=Policy(reading.generation, rules),
+    )
+
+
+def known_labels(generation: Generation) -> Known:
+    """The closed sets that metrics may use as labels."""
+    directory = generation.directory
+    return Known(
+        routes=frozenset(endpoint.path for dialect in DIALECTS for endpoint in dialect.endpoints),
+        upstreams=frozenset(upstream.name for upstream in generation.routes.upstreams),
+        teams=frozenset(directory.teams),
+        projects=frozenset(project for team in directory.teams.values() for project in team.projects),
+        canonical=lambda _upstream, model: generation.prices.canonical(model),
+    )

@@ -1,0 +1,1 @@
+"""The ``tallygate`` command, one file per group of commands."""

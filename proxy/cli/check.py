@@ -1,0 +1,81 @@
+"""``tallygate check``: whether the configuration is good, and what it says."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from proxy.cli.places import ConfigOption, config_path
+from proxy.config.directory import Directory
+from proxy.config.directory_loader import load_directory
+from proxy.config.loader import load_settings
+from proxy.config.problems import ConfigError, Problem
+from proxy.config.settings import Engine, Settings
+from proxy.domain.money import format_usd
+
+
+def check(config: ConfigOption = None) -> None:
+    """Read configuration and directory; tell every problem (exit status 2), or what they say on one screen.
+
+    Examples:
+    - `tallygate check`
+
+    - `tallygate check --config deploy/tallygate.yaml`, as a step of CI
+    """  # fmt: skip
+    path = config_path(config)
+    try:
+        settings = load_settings(path, os.environ)
+    except ConfigError as error:
+        raise ConfigError([*error.problems, *_beside(path)]) from None
+    Console().print(_summary(settings, load_directory(settings.directory, b"")))
+
+
+def _beside(config: Path) -> tuple[Problem, ...]:
+    """Check the directory, too, where it usually is, when the configuration cannot tell."""
+    directory = config.with_name("directory.yaml")
+    try:
+        if directory.is_file():
+            load_directory(directory, b"")
+    except ConfigError as error:
+        return error.problems
+    return ()
+
+
+def _summary(settings: Settings, directory: Directory) -> Table:
+    table = Table.grid(padding=(0, 2))
+    rows = [
+        ("configuration", str(settings.source)),
+        ("listens on", f"{settings.listen}, admin on {settings.admin}{', TLS' if settings.tls else ''}"),
+        ("workers", str(settings.workers)),
+        ("state", str(settings.state)),
+        ("store, cache, ledger", ", ".join(map(_place, (settings.store, settings.cache, settings.ledger)))),
+        ("budget", _budget(settings)),
+        *((f"upstream {name}", told) for name, told in _upstreams(settings)),
+        ("directory", str(settings.directory)),
+        (
+            "",
+            f"{directory.org}: {len(directory.teams)} teams, {len(directory.users)} users, {len(directory.keys)} keys",
+        ),
+        *(("note", note) for note in settings.notes),
+    ]
+    for name, told in rows:
+        table.add_row(Text(name, style="bold"), Text(told, overflow="fold"))
+    return table
+
+
+def _place(engine: Engine) -> str:
+    return "embedded" if engine.embedded else engine.url.partition("://")[0]
+
+
+def _budget(settings: Settings) -> str:
+    if settings.budget is None:
+        return "none: nothing limits what is spent"
+    return f"${format_usd(settings.budget.limit_nusd, places=2)}/{settings.budget.period}, {settings.budget.timezone}"
+
+
+def _upstreams(settings: Settings) -> list[tuple[str, str]]:
+    return [(one.name, f"{one.dialect} at {one.base_url}, models {' '.join(one.models)}") for one in settings.upstreams]

@@ -1,0 +1,163 @@
+"""``tallygate report``: what the usage cost, for leads and finance; by team, project, model or upstream, never by person."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import sqlalchemy as sa
+import typer
+from rich.console import Console
+from rich.table import Column, Table
+
+from proxy.cli.places import ConfigOption, config_path
+from proxy.config.loader import load_settings
+from proxy.domain.money import exact_usd, format_usd
+from proxy.journal import reports
+from proxy.journal.reports import Spend, Spent
+from proxy.journal.span import instant
+
+report_app = typer.Typer(help="Read what was spent.", no_args_is_help=True, rich_markup_mode="markdown")
+_TOKENS = ("input", "cached_read", "cache_write", "output", "reasoning")
+_BAR = 12
+
+
+class Format(StrEnum):
+    """How a report is written."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+
+
+@report_app.callback()
+def reports_group() -> None:
+    """Read what was spent."""
+
+
+@report_app.command()
+def spend(
+    *,
+    by: Annotated[list[str] | None, typer.Option(help="team, project, model or upstream; repeat it.")] = None,
+    since: Annotated[str, typer.Option(help="24h, 30d, 2w, today, yesterday or 2026-11-01 (UTC).")] = "30d",
+    until: Annotated[str | None, typer.Option(help="As --since; else now.", show_default=False)] = None,
+    form: Annotated[Format, typer.Option("--format", "-f", help="For people, or with exact figures.")] = Format.TABLE,
+    state: Annotated[
+        Path | None,
+        typer.Option(envvar="TALLYGATE_STATE", help="State folder; else the configuration's.", show_default=False),
+    ] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Show calls, tokens and cost; works while the proxy is running.
+
+    Examples:
+    - `tallygate report spend --by team --since 30d`
+
+    - `tallygate report spend --by project --by model --since today`
+
+    - `tallygate report spend --by upstream --since 2026-11-01 --until 2026-12-01 --format csv > november.csv`
+
+    No report ranks people, so there is no `--by user`; everybody can read their own sums at `/v1/me`.
+    """  # fmt: skip
+    now = time.time()
+    try:
+        groups = reports.check_groups(by or ["team"])
+        span = instant(since, now), instant(until, now) if until else now
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    path = _state(state, config) / "calls.db"
+    try:
+        with reports.open_reports(path).connect() as db:
+            found = reports.spend(db, groups, *span)
+    except (sqlite3.Error, sa.exc.DBAPIError) as error:
+        if path.exists():
+            raise typer.BadParameter(f"{path} cannot be read: {error}") from None
+        typer.echo(
+            f"No calls yet: there is no {path}. Start the proxy and send one, or name its folder by --state.", err=True
+        )
+        return
+    if form is Format.JSON:
+        typer.echo(json.dumps(_document(found), indent=2))
+    elif form is Format.CSV:
+        typer.echo(_csv(found), nl=False)
+    elif found.lines:
+        Console().print(_table(found))
+    else:
+        typer.echo(f"No calls since {_when(found.since)}.")
+
+
+def _state(state: Path | None, config: Path | None) -> Path:
+    if state is not None:
+        return state
+    path = config_path(config)
+    return load_settings(path, os.environ).state if path.exists() else Path("state")
+
+
+def _figures(line: Spent) -> dict[str, int | str]:
+    tokens = {name: getattr(line, name) for name in _TOKENS}
+    return {"calls": line.calls} | tokens | {
+        "cost_usd": exact_usd(line.cost_nusd),
+        "unreported_share": f"{line.unreported_share:.4f}",
+        "saved_usd": exact_usd(line.saved_nusd),
+    }  # fmt: skip
+
+
+def _members(found: Spend) -> Iterator[dict[str, int | str | None]]:
+    for line in found.lines:
+        groups: dict[str, int | str | None] = dict(zip(found.by, (value or None for value in line.group), strict=True))
+        yield groups | _figures(line)
+
+
+def _document(found: Spend) -> dict[str, object]:
+    return {
+        "since": _when(found.since),
+        "until": _when(found.until),
+        "by": list(found.by),
+        "rows": list(_members(found)),
+        "total": _figures(found.total),
+    }
+
+
+def _csv(found: Spend) -> str:
+    out = io.StringIO()
+    writer = csv.DictWriter(out, [*found.by, *_figures(found.total)], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(_members(found))
+    return out.getvalue()
+
+
+def _table(found: Spend) -> Table:
+    heads = ("calls", "input", "cached", "written", "output", "reasoning", "cost", "unreported", "saved")
+    table = Table(
+        *(Column(name, overflow="fold") for name in found.by),
+        *(Column(name, justify="right", no_wrap=True) for name in heads),
+        Column("", no_wrap=True),
+        title=f"Spend from {_when(found.since)} to {_when(found.until)}",
+        show_footer=False,
+    )
+    dearest = max((line.cost_nusd for line in found.lines), default=0)
+    for line in found.lines:
+        bar = "▇" * round(_BAR * line.cost_nusd / dearest) if dearest else ""
+        table.add_row(*(value or "-" for value in line.group), *_cells(line), bar)
+    table.add_section()
+    table.add_row("total", *[""] * (len(found.by) - 1), *_cells(found.total), "", style="bold")
+    return table
+
+
+def _cells(line: Spent) -> list[str]:
+    tokens = [f"{getattr(line, name):,}" for name in _TOKENS]
+    share = f"{line.unreported_share:.1%}"
+    return [f"{line.calls:,}", *tokens, f"${format_usd(line.cost_nusd)}", share, f"${format_usd(line.saved_nusd)}"]
+
+
+def _when(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%MZ")

@@ -1,0 +1,63 @@
+"""``tallygate serve``, and the worker that it starts. ``make run`` is this command."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from proxy.cli.init import lines_to_paste, prepare
+from proxy.cli.places import ConfigOption, config_path
+from proxy.config.reading import read
+
+EXIT_REFUSED = 1
+
+
+def serve(config: ConfigOption = None) -> None:
+    """Start the proxy. The first time it writes a configuration and shows a first key.
+
+    Examples:
+    - `tallygate serve`
+
+    - `TALLYGATE_LISTEN=0.0.0.0:8080 tallygate serve --config /etc/tallygate/tallygate.yaml`
+    """  # fmt: skip
+    from proxy.app.supervise import supervise  # noqa: PLC0415 - other commands start in a tenth of the time without it
+    from proxy.server.lock import StateTaken  # noqa: PLC0415
+    from proxy.stores.errors import EngineFailed  # noqa: PLC0415
+    from proxy.telemetry.logs import setup  # noqa: PLC0415
+
+    path = config_path(config)
+    first = prepare(path, os.environ)
+    for written in first.written:
+        typer.echo(f"wrote {written}", err=True)
+    reading = read(path, os.environ)
+    settings = reading.settings
+    log = setup(settings.log.level, settings.log.format)
+    for note in settings.notes:
+        log.event("info", "note", detail=note)
+
+    def ready() -> None:
+        log.event("info", "ready", listen=str(settings.listen), admin=str(settings.admin), workers=settings.workers)
+        if first.token is not None:
+            typer.echo("\nReady. Your key is shown only now; paste:\n", err=True)
+            typer.echo(lines_to_paste(settings, first.token) + "\n", err=True)
+
+    try:
+        code = supervise(reading, log, on_ready=ready)
+    except (StateTaken, EngineFailed, OSError) as error:
+        typer.echo(f"tallygate cannot start: {error}", err=True)
+        raise typer.Exit(EXIT_REFUSED) from None
+    raise typer.Exit(code)
+
+
+def worker(
+    config: Annotated[Path, typer.Option()],
+    slot: Annotated[int, typer.Option()],
+    link: Annotated[int, typer.Option()],
+) -> None:
+    """Run one worker; only ``serve`` calls this."""
+    from proxy.app.work import work  # noqa: PLC0415 - as above
+
+    raise typer.Exit(work(config, slot, link))

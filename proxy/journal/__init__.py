@@ -1,0 +1,1 @@
+"""The record of every call: rows first, counters after. Losing the store loses nothing that is written here."""

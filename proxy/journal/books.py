@@ -1,0 +1,184 @@
+"""Record, then settle: every row is committed first, and then counted by the store in the journal's order.
+
+One task per worker sends what is committed, a batch at a time, and never the next batch before the last is answered. The
+store remembers how far it counted; whenever that may differ from what we believe (start, gap, lost reply, reconnect),
+we ask and go on from there out of the file. A store that knows nothing of a journal gets its sums once. So no failure of
+the store changes what is counted, and rows wait in the file for as long as it is away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from contextlib import suppress
+from functools import partial
+from typing import Final
+
+from proxy.domain.errors import StoreAway
+from proxy.domain.meter import Gap, Hold, Settlement
+from proxy.domain.row import Row
+from proxy.journal import entries
+from proxy.journal.lane import Lane
+from proxy.journal.log import Log
+from proxy.journal.reader import Reader
+from proxy.journal.steady import Trouble
+from proxy.journal.writer import Writer
+from proxy.ports import Settler
+
+BATCH: Final = 128  # entries a settlement: one script's worth, about a millisecond of the engine
+RESEND: Final = 4096  # after posting totals: entries sent again because their holds may still stand
+GAPS: Final = 3  # in a row before we take a rest: two can be a failover at the wrong moment
+PAUSE_S: Final = (0.05, 1.0)
+
+
+class JournalBooks:
+    """Satisfies ``ports.Books``. ``start`` once, ``close`` once; made on the loop that uses it.
+
+    ``workers`` is how many share the file: slot 0 also settles the journals of slots beyond it.
+    """
+
+    def __init__(self, writer: Writer, reader: Reader, settler: Settler, trouble: Trouble, *, workers: int = 1) -> None:
+        self._writer = writer
+        self._reader = reader
+        self._settler = settler
+        self._trouble = trouble
+        self._workers = workers
+        self._journal = ""
+        self._lanes: dict[tuple[str, str], Lane] = {}
+        self._work = asyncio.Event()
+        self._store_back = asyncio.Event()
+        self._rest = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        writer.committed = self.committed
+
+    async def start(self) -> None:
+        """Take over what earlier processes left and begin to settle. Raises ``Unavailable`` when the file fails."""
+        self._journal, lanes = await self._writer.run(lambda log: (log.name, log.take_over(self._workers)))
+        for (journal, org), last in lanes.items():
+            self._lane(journal, org, last)
+        self._work.set()
+        self._task = asyncio.create_task(self._settle_all(), name="settle")
+
+    @property
+    def healthy(self) -> bool:
+        """Whether calls may be admitted: their rows will find room."""
+        return self._writer.healthy
+
+    @property
+    def behind(self) -> int:
+        """Committed entries that the store has not counted, for the lag metric."""
+        return sum(lane.behind for lane in self._lanes.values())
+
+    def book(self, row: Row, hold: Hold | None) -> None:
+        """Take the final row of an attempt; whoever leaves now, it will be committed and then settled."""
+        self._writer.put(row, "" if hold is None else hold.id)
+
+    async def open(self, row: Row) -> None:
+        """Commit an open row before forwarding. Its cost and charges are what is due if its end is never told.
+
+        Raises ``Unavailable`` when it cannot be committed; the call must not go upstream then.
+        """
+        await self._writer.run(partial(Log.open, row=row))
+
+    def committed(self, settlements: Iterable[Settlement]) -> None:
+        """Hear of entries that are in the file now."""
+        for entry in settlements:
+            lane = self._lanes.get((entry.journal, entry.org)) or self._lane(entry.journal, entry.org, 0)
+            lane.add(entry)
+        self._rest.clear()
+        self._work.set()
+
+    def store_returned(self) -> None:
+        """Compare with the store now: it was away, and may have come back as an older copy."""
+        for lane in self._lanes.values():
+            lane.unsure = True
+        self._rest.clear()
+        self._work.set()
+        self._store_back.set()
+
+    async def settled(self) -> None:
+        """Wait until everything committed is counted."""
+        await self._rest.wait()
+
+    async def close(self, timeout_s: float = 5.0) -> int:
+        """Commit what waits, settle what can be; returns the rows that could not be written."""
+        lost = await self._writer.close(timeout_s)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await self._rest.wait()
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+        return lost
+
+    def _lane(self, journal: str, org: str, last: int) -> Lane:
+        lane = self._lanes[journal, org] = Lane(journal, org, last)
+        return lane
+
+    async def _settle_all(self) -> None:
+        pause_s = PAUSE_S[0]
+        while True:
+            await self._work.wait()
+            self._work.clear()
+            self._store_back.clear()
+            done = [await self._catch_up(lane) for lane in tuple(self._lanes.values())]
+            if all(done):
+                pause_s = PAUSE_S[0]
+                if not self._work.is_set():
+                    self._rest.set()
+                continue
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause_s):
+                    await self._store_back.wait()
+            pause_s = min(2 * pause_s, PAUSE_S[1])
+            self._work.set()
+
+    async def _catch_up(self, lane: Lane) -> bool:
+        """Settle a lane to its end; False when that must be tried again later."""
+        gaps = 0
+        while lane.unsure or lane.behind > 0:
+            try:
+                if lane.unsure:
+                    await self._compare(lane)
+                batch = lane.next(BATCH) or await self._reader.run(
+                    partial(entries.after, journal=lane.journal, org=lane.org, seq=lane.settled, limit=BATCH)
+                )
+                if batch:
+                    await self._settler.settle(batch)
+                    lane.settled = batch[-1].seq
+            except Gap:
+                lane.unsure = True
+                gaps += 1
+                if gaps == GAPS:
+                    self._trouble("journal_gap", f"{lane.journal}: the store does not take entry {lane.settled + 1}")
+                    return False
+            except StoreAway:
+                lane.unsure = True
+                return False
+            except Exception as error:  # noqa: BLE001  # settling must outlive every surprise
+                lane.unsure = True
+                self._trouble("settle_failed", f"{lane.journal}: {type(error).__name__}: {error}")
+                return False
+        return True
+
+    async def _compare(self, lane: Lane) -> None:
+        """Find out where to go on: rule 2 of Limits in DESIGN."""
+        applied = await self._settler.applied(lane.org, lane.journal)
+        mine = lane.journal == self._journal
+        if applied is not None and mine and lane.known is not None and applied > lane.known:
+            await self._refill(lane, lane.known, applied)
+        elif applied is not None or not lane.committed:
+            lane.resume(applied or 0)
+        else:
+            seq, totals = await self._reader.run(partial(entries.totals_at, journal=lane.journal, org=lane.org))
+            await self._settler.post_totals(lane.org, lane.journal, seq, totals)
+            lane.resume(max(lane.settled, seq - RESEND))
+
+    async def _refill(self, lane: Lane, known: int, applied: int) -> None:
+        self._trouble(
+            "journal_shorter_than_store", f"{lane.journal}: {applied - known} entries were lost with the power"
+        )
+        last = await self._writer.run(partial(Log.fill, org=lane.org, known=known, counted=applied))
+        lane.resume(applied)
+        lane.committed = max(lane.committed, last)

@@ -1,0 +1,1 @@
+"""Counting, estimating and pricing: pure arithmetic over tokens and nano-dollars."""

@@ -1,0 +1,80 @@
+"""Model names against the clauses of the price table, as genai-prices matches them: the first model that fits wins.
+
+A clause is a JSON list: ``["=", a, b…]`` equal to one of them, ``["^", a]`` begins with, ``["$", a]`` ends with,
+``["*", a]`` contains, ``["~", regex]``, ``["|", clause…]`` any, ``["&", clause…]`` all. Names are in lower case.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from datetime import date
+from typing import Any, Final
+
+Clause = list[Any]
+Test = Callable[[str], bool]
+
+_COMPACT_DATE: Final = re.compile(r"-(20\d{2})(\d{2})(\d{2})(?=-|:|$)")
+
+
+def compile_clause(clause: Clause) -> Test:
+    """Make a test for names in lower case. Raises ``ValueError`` for a clause of no known kind."""
+    kind, *rest = clause
+    if kind == "~":
+        search = re.compile(rest[0]).search
+        return lambda name: search(name) is not None
+    if kind in ("|", "&"):
+        tests = [compile_clause(part) for part in rest]
+        combine = any if kind == "|" else all
+        return lambda name: combine(test(name) for test in tests)
+    words = [word.lower() for word in rest]
+    word = words[0]
+    if kind == "=":
+        return frozenset(words).__contains__
+    if kind == "^":
+        return lambda name: name.startswith(word)
+    if kind == "$":
+        return lambda name: name.endswith(word)
+    if kind == "*":
+        return lambda name: word in name
+    raise ValueError(f"{kind!r} is no kind of clause")
+
+
+def dashed_date(name: str) -> str:
+    """Rewrite ``gpt-5.2-20251211`` as ``gpt-5.2-2025-12-11``: gateways write dates without dashes."""
+
+    def dashed(found: re.Match[str]) -> str:
+        try:
+            day = date(int(found[1]), int(found[2]), int(found[3]))
+        except ValueError:
+            return found[0]
+        return f"-{day.isoformat()}"
+
+    return _COMPACT_DATE.sub(dashed, name)
+
+
+class NameIndex:
+    """Positions of models by name. Plain names are looked up; only models before a hit are tried one by one."""
+
+    __slots__ = ("_exact", "_tests")
+
+    def __init__(self, clauses: Sequence[Clause]) -> None:
+        self._exact: dict[str, int] = {}
+        self._tests: list[tuple[int, Test]] = []
+        for position, clause in enumerate(clauses):
+            for part in clause[1:] if clause[0] == "|" else [clause]:
+                if part[0] == "=":
+                    for name in part[1:]:
+                        self._exact.setdefault(name.lower(), position)
+                else:
+                    self._tests.append((position, compile_clause(part)))
+
+    def find(self, name: str) -> int | None:
+        """Find the position of the first model that a name in lower case fits."""
+        hit = self._exact.get(name)
+        for position, test in self._tests:
+            if hit is not None and position >= hit:
+                break
+            if test(name):
+                return position
+        return hit

@@ -1,0 +1,272 @@
+"""The walk of a call, top to bottom.
+
+Accept, identify, understand, attribute, decide, reuse, hold, forward, meter, record, settle.
+No hooks, only steps. Identity and policy come before everything that costs; money is held before the first byte goes
+upstream; leaving the block that holds it, however it is left, records the call and then settles it (``steps.attempt``).
+Whatever goes wrong is told to the caller in the dialect of the path that was called.
+"""
+
+from __future__ import annotations
+
+from proxy.dialects import address, routes
+from proxy.dialects.address import Address
+from proxy.dialects.base import Match
+from proxy.domain.ask import Ask
+from proxy.domain.call import Attribution, Call
+from proxy.domain.decision import Obligation, Reserve
+from proxy.domain.errors import (
+    BadRequest,
+    Forbidden,
+    NotFound,
+    Unauthenticated,
+    Unavailable,
+)
+from proxy.domain.principal import Principal
+from proxy.domain.upstream import Upstream
+from proxy.metering.billable import unbillable
+from proxy.metering.cost import Price
+from proxy.policy.decide import decide
+from proxy.policy.draws import Amounts
+from proxy.policy.facts import Facts
+from proxy.ports import Reply, Request
+from proxy.steps import relay
+from proxy.steps.attempt import Attempt
+from proxy.steps.errors import tell
+from proxy.steps.rows import refusal_row
+from proxy.steps.visit import Plan, Visit
+from proxy.steps.world import World
+
+MAX_HOLD_OUTPUT = 8192  # tokens of one choice, written into a request without a ceiling when a `max` hold needs one
+
+
+class Pipeline:
+    """One per worker; ``walk`` is called once for every request."""
+
+    def __init__(self, world: World) -> None:
+        """``world`` holds the doors; nothing else is kept between calls."""
+        self._world = world
+
+    async def walk(self, request: Request, reply: Reply) -> None:
+        """Answer one request. Raises nothing but cancellation: when the caller leaves, the task is cancelled."""
+        world = self._world
+        visit = self._accept(request, reply)
+        world.gauge.began()
+        try:
+            where, match = _route(visit)
+            principal = _identify(visit, where)
+            body = await request.read()
+            visit.read_at = world.clock.monotonic()
+            ask = visit.ask = _understand(visit, match, where, body)
+            visit.call = _attribute(visit, principal, where, match, ask)
+            plan = self._decide(visit, match, visit.call, ask)
+            async with Attempt(world, visit, plan) as attempt:
+                await self._forward(visit, plan, attempt)
+        except BaseException as error:
+            self._row_of_refused(visit, error)
+            if not isinstance(error, Exception):
+                raise  # cancelled: the caller left, and there is nobody to tell
+            await tell(visit, error, world)
+        finally:
+            world.gauge.ended()
+
+    def _accept(self, request: Request, reply: Reply) -> Visit:
+        """A name and a time. The id is ours: what the caller calls the request is only a field of the row."""
+        world, now = self._world, self._world.clock.monotonic()
+        return Visit(
+            request=request,
+            reply=reply,
+            request_id=world.new_id(),
+            at=world.clock.now(),
+            began=now,
+            read_at=now,
+            generation=world.generation,
+            dialect=routes.family_of(request.raw_path),
+        )
+
+    def _decide(self, visit: Visit, match: Match, call: Call, ask: Ask) -> Plan:
+        """Choose the upstream, price the call, and ask the policy what must be held for it."""
+        world, generation = self._world, visit.generation
+        if not world.books.healthy:
+            raise Unavailable("The journal cannot be written, and what cannot be recorded is not forwarded.", retry_after_s=5)
+        upstream = _upstream(visit, match, ask)
+        model = ask.model.removeprefix(upstream.strip_prefix)
+        price = _price(visit, ask, upstream, model) if ask.endpoint.metered else None
+        estimate = world.estimator.estimate(upstream.name, model, ask.features)
+        facts = _facts(call, ask, upstream, estimate.input_tokens, estimate.upper_tokens, world.meters.time_us())
+        decision = visit.decision = decide(facts, generation.policy, f"d_{call.request_id[-10:]}")
+        if decision.denied_by:
+            raise Forbidden(decision.reason)
+        ceiling, clamp = _ceiling(ask, decision.obligations)
+        output = world.outputs.expected(model, call.attribution.team, ask.max_output, ask.choices) if price else 0
+        amounts = Amounts(
+            input_nusd=price.expected(estimate.input_tokens, 0) if price else 0,
+            expected_nusd=price.expected(estimate.input_tokens, output) if price else 0,
+            ceiling_nusd=price.ceiling(estimate.upper_tokens, ceiling, ask.choices)
+            if price and ceiling is not None
+            else None,
+            expected_tokens=estimate.input_tokens + output,
+        )
+        return Plan(
+            call=call,
+            ask=ask,
+            dialect=match.dialect,
+            upstream=upstream,
+            model=model,
+            estimate=estimate,
+            amounts=amounts,
+            facts_json=facts.canonical(),
+            price_version=generation.prices.version,
+            decision=decision,
+            max_output=clamp,
+        )
+
+    async def _forward(self, visit: Visit, plan: Plan, attempt: Attempt) -> None:
+        """Send the request and pass the answer on, whole or piece by piece."""
+        out = plan.dialect.outgoing(plan.ask, plan.upstream, plan.model, plan.max_output)
+        attempt.edits = out.edits
+        head = visit.request.forwardable(plan.upstream.forward_headers)
+        if (key := plan.dialect.credential(plan.upstream)) is not None:
+            head.append(key)
+        attempt.sent_at = self._world.clock.monotonic()
+        answer = await self._world.wire.send(plan.upstream, plan.ask.endpoint.method, out.target, head, out.body)
+        if relay.is_stream(plan, answer):
+            strip = plan.dialect.strip(plan.ask) if out.strip_usage else None
+            await relay.stream(visit, plan, attempt, answer, strip)
+        else:
+            await relay.whole(visit, plan, attempt, answer)
+
+    def _row_of_refused(self, visit: Visit, error: BaseException) -> None:
+        """Attempt 0, for a call that left no other row."""
+        if visit.rowed:
+            return
+        row = refusal_row(visit, error, (self._world.clock.monotonic() - visit.began) * 1000)
+        if row is not None:
+            self._world.books.book(row, None)
+            self._world.gauge.finished(row)
+
+
+def _route(visit: Visit) -> tuple[Address, Match]:
+    """The address without its attribution, and the endpoint that lives there. Unknown paths are 404 before any key."""
+    where = address.parse(visit.request.raw_path)
+    match = routes.find(visit.request.method, where.path)
+    if match is None:
+        near = routes.nearest(where.path)
+        raise NotFound(
+            "There is no such path here." + (f" Did you mean {near}?" if near else " See the README for the list.")
+        )
+    visit.dialect = match.dialect
+    return where, match
+
+
+def _identify(visit: Visit, where: Address) -> Principal:
+    """The principal behind the virtual key; one answer for a missing, unknown and expired one."""
+    key = address.credential(visit.request.header, where)
+    principal = visit.generation.directory.principal_of(key, visit.at) if key else None
+    if principal is None:
+        raise Unauthenticated(
+            "No valid key. Send the key that `tallygate keys issue` printed as your SDK's API key; "
+            "provider keys are not accepted here."
+        )
+    return principal
+
+
+def _understand(visit: Visit, match: Match, where: Address, body: bytes) -> Ask:
+    """Read the request strictly, once, beside the bytes that will be forwarded."""
+    if match.endpoint.method == "POST" and not body:
+        raise BadRequest("The request has no body; this path takes a JSON object.", code="invalid_json")
+    return match.dialect.understand(match, body, where.query, visit.request.headers)
+
+
+def _attribute(visit: Visit, principal: Principal, where: Address, match: Match, ask: Ask) -> Call:
+    """Money and team come from the key alone; path and headers only narrow to a project that the key allows."""
+    header = visit.request.header
+    project, ref, via = principal.project, where.ref, "key"
+    if where.project is not None:
+        project, via = where.project, "path"
+    elif named := header("x-tally-project"):
+        project, ref, via = named, header("x-tally-ref"), "header"
+    if via != "key" and project not in principal.projects:
+        known = ", ".join(sorted(principal.projects)) or "none"
+        raise Forbidden(f"This key may not book to that project. Its projects: {known}.", code="project_not_allowed")
+    attribution = Attribution(
+        team=principal.team,
+        project=project,
+        ref=ref[:128] if ref else None,
+        session=ask.session,
+        tags=address.tags(header("x-tally-tags")),
+        via=via,
+    )
+    return Call(
+        request_id=visit.request_id,
+        at=visit.at,
+        principal=principal,
+        attribution=attribution,
+        dialect=match.dialect.name,
+        endpoint=match.endpoint.path,
+        generation=visit.generation.id,
+        client_request_id=(header("x-request-id") or header("x-client-request-id") or "")[:128] or None,
+    )
+
+
+def _upstream(visit: Visit, match: Match, ask: Ask) -> Upstream:
+    found = visit.generation.routes.find(match.dialect.family, ask.model)
+    if found is None:
+        near = visit.generation.routes.names_near(ask.model)
+        raise NotFound(
+            f"No upstream serves the model {ask.model!r} in this dialect." + (f" Did you mean {near}?" if near else ""),
+            code="model_not_found",
+            param="model",
+        )
+    return found
+
+
+def _price(visit: Visit, ask: Ask, upstream: Upstream, model: str) -> Price:
+    """The model's price. What has none, or is sold by a unit that its answers do not show, is not forwarded."""
+    price = visit.generation.prices.quote(upstream, model, visit.at)
+    where = f"upstreams.{upstream.name}.prices"
+    if price is None:
+        raise Forbidden(
+            f"The model {ask.model!r} has no price at upstream {upstream.name!r}, and what has no price is not forwarded. "
+            f"Give it one under {where}, or set `unpriced: free` there.",
+            code="model_unpriced",
+        )
+    if missing := unbillable(price, ask.endpoint.api, media=bool(ask.features.media_bytes)):
+        raise Forbidden(
+            f"The model {ask.model!r} is sold {', '.join(missing).replace('_', ' ')}, which answers of this path do not show; "
+            f"it could not be billed truly. Price it by tokens under {where} to let it pass.",
+            code="model_unpriced",
+        )
+    return price
+
+
+def _facts(call: Call, ask: Ask, upstream: Upstream, expected: int, ceiling: int, time_us: int) -> Facts:
+    who, what, features = call.principal, call.attribution, ask.features
+    return Facts(
+        team=what.team,
+        model=ask.model,
+        dialect=call.dialect,
+        endpoint=call.endpoint,
+        upstream=upstream.name,
+        project=what.project,
+        service=who.service,
+        groups=tuple(sorted(who.groups)),
+        tags=what.tags,
+        stream=ask.stream,
+        tools=len(ask.tools),
+        images=features.images,
+        messages=features.messages,
+        input_tokens=expected,
+        input_ceiling=ceiling,
+        max_output=ask.max_output,
+        choices=ask.choices,
+        clock=time_us // 1_000_000,
+    )
+
+
+def _ceiling(ask: Ask, obligations: tuple[Obligation, ...]) -> tuple[int | None, int | None]:
+    """The most output tokens one choice can have, and the clamp that makes it so where a `max` hold needs one."""
+    if not ask.endpoint.generates:
+        return 0, None
+    if ask.max_output is None and any(wish.reserve is Reserve.MAX for wish in obligations):
+        return MAX_HOLD_OUTPUT, MAX_HOLD_OUTPUT
+    return ask.max_output, None

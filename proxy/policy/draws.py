@@ -1,0 +1,51 @@
+"""Obligations into draws: the meter's full key, its period and the amount to hold."""
+
+from __future__ import annotations
+
+import msgspec
+
+from proxy.domain.decision import Obligation, Reserve
+from proxy.domain.meter import Draw, MeterKind, Unit
+from proxy.policy.periods import period_at
+
+
+class Amounts(msgspec.Struct, frozen=True):
+    """What a call may use, as far as it can be known before: in nano-USD and tokens."""
+
+    input_nusd: int  # of the estimated input alone
+    expected_nusd: int
+    ceiling_nusd: int | None  # None: no ceiling can be known
+    expected_tokens: int
+
+
+def meter_key(org: str, obligation: Obligation, period: str) -> str:
+    """The store's key. The hash tag keeps all of an org's keys on one slot of a cluster."""
+    suffix = f":{period}" if obligation.kind is MeterKind.BUDGET else ""
+    return f"{{{org}}}:m:{obligation.rule}:{obligation.unit}:{obligation.scope}{suffix}"
+
+
+def _amount(obligation: Obligation, amounts: Amounts) -> int:
+    if obligation.unit is Unit.NUSD:
+        if obligation.reserve is Reserve.MAX and amounts.ceiling_nusd is not None:
+            return amounts.ceiling_nusd
+        return amounts.expected_nusd
+    return amounts.expected_tokens if obligation.unit is Unit.TOKENS else 1
+
+
+def draw(obligation: Obligation, org: str, amounts: Amounts, at_us: int) -> Draw:
+    """One draw, for the period that contains ``at_us`` (the store's clock)."""
+    period = period_at(
+        obligation.period if obligation.kind is MeterKind.BUDGET else "total", obligation.timezone, at_us
+    )
+    return Draw(
+        key=meter_key(org, obligation, period.name),
+        kind=obligation.kind,
+        unit=obligation.unit,
+        amount=_amount(obligation, amounts),
+        limit=obligation.limit,
+        interval_us=obligation.interval_us,
+        period_start=period.start,
+        period_end=period.end,
+        enforce=obligation.enforce,
+        rule=obligation.rule,
+    )

@@ -1,0 +1,160 @@
+"""Everything the walk asks of the world, on one page.
+
+The pipeline sees only these shapes; ``app.py`` gives it the rooms that have them. An implementation turns foreign
+exceptions into ours (``domain.errors``) at its own door.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Protocol
+
+from proxy.domain.call import Call
+from proxy.domain.errors import CallError
+from proxy.domain.meter import Charge, Expired, Held, Hold, Settlement
+from proxy.domain.row import Row
+from proxy.domain.upstream import Upstream
+
+Headers = Sequence[tuple[bytes, bytes]]  # names in lower case, in the order of arrival
+
+
+class Clock(Protocol):
+    """Time. ``now`` is unix seconds for people; ``monotonic`` measures."""
+
+    def now(self) -> float: ...
+    def monotonic(self) -> float: ...
+
+
+class Request(Protocol):
+    """A caller's request: the head is complete, the body is read when asked for."""
+
+    method: str
+    raw_path: str  # path and query as sent
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """All headers, looked up without regard to case."""
+        ...
+
+    def header(self, name: str) -> str | None:
+        """Value of a header, lower-case name; None when absent."""
+        ...
+
+    def forwardable(self, extra: frozenset[str]) -> list[tuple[bytes, bytes]]:
+        """The headers of the allow-list, and those of ``extra``."""
+        ...
+
+    async def read(self) -> bytes:
+        """The body; raises ``TooLarge``, ``SlowBody``, ``Encoded``, ``ClientGone``."""
+        ...
+
+
+class Reply(Protocol):
+    """The way back to the caller. Either ``whole`` once, or ``open`` then ``write`` then ``close`` or ``abort``."""
+
+    async def whole(self, status: int, headers: Headers, body: bytes) -> None: ...
+    async def open(self, status: int, headers: Headers) -> None: ...
+    async def write(self, data: bytes) -> None:
+        """Send one piece; waits while the caller is slow. Raises ``ClientGone``."""
+        ...
+
+    async def close(self) -> None: ...
+    def abort(self) -> None:
+        """Break the connection, so that a broken answer cannot pass for a whole one."""
+        ...
+
+
+class Answer(Protocol):
+    """An upstream's answer. ``close`` is always called; before the end of the body it cancels the upstream at once."""
+
+    status: int
+    headers: Headers
+
+    async def read(self) -> bytes: ...
+    async def piece(self) -> bytes:
+        """What has come since the last piece, joined; ``b""`` at the end."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Wire(Protocol):
+    """The sockets to upstreams. Raises ``UpstreamFailed`` and ``UpstreamTimedOut``."""
+
+    async def send(
+        self, upstream: Upstream, method: str, target: str, headers: list[tuple[bytes, bytes]], body: bytes
+    ) -> Answer: ...
+
+
+class Meters(Protocol):
+    """Holds and counters in the store. ``hold`` answers within its deadline or raises ``StoreAway``."""
+
+    async def hold(self, hold: Hold) -> Held: ...
+    def time_us(self) -> int:
+        """The store's clock as known here, without asking."""
+        ...
+
+    async def spent(self, key: str) -> int:
+        """Nano-dollars spent and held on a budget's key now; raises ``StoreAway``."""
+        ...
+
+    def touch(self, hold: Hold, so_far_nusd: int) -> None:
+        """Refresh the lease and say what an orphan would cost by now; returns at once."""
+        ...
+
+    def release(self, hold: Hold) -> None:
+        """Give a hold up unused and refuse its id for a while; returns at once."""
+        ...
+
+
+class Settler(Protocol):
+    """The store's side of the books, called in the journal's order."""
+
+    async def settle(self, settlements: Sequence[Settlement]) -> None:
+        """Count committed entries of one org and journal, in order; raises ``Gap`` and ``StoreAway``."""
+        ...
+
+    async def applied(self, org: str, journal: str) -> int | None:
+        """The last entry counted; None when the store knows nothing of this journal."""
+        ...
+
+    async def post_totals(self, org: str, journal: str, seq: int, totals: Sequence[Charge]) -> None:
+        """Add a journal's sums up to ``seq`` where the store knows nothing of it; else nothing. Budgets only."""
+        ...
+
+    async def claim_expired(self, org: str, limit: int) -> list[Expired]: ...
+
+
+class Books(Protocol):
+    """Record, then settle. ``book`` takes a row at once and cannot be cancelled: whoever leaves, the row stays."""
+
+    @property
+    def healthy(self) -> bool:
+        """False while rows cannot be written: no call may be admitted then."""
+        ...
+
+    def book(self, row: Row, hold: Hold | None) -> None: ...
+    async def open(self, row: Row) -> None:
+        """Commit an open row before forwarding; used while the store is away."""
+        ...
+
+
+class Lookups(Protocol):
+    """What a caller may read back of their own calls; the answers are values that encode to JSON."""
+
+    async def find(self, request_id: str, principal: str) -> object | None: ...
+    async def mine(self, principal: str, now: float, timezone: str) -> object: ...
+
+
+class Gauge(Protocol):
+    """Metrics and the log line of a finished attempt; ``stage`` times are microseconds of our own work."""
+
+    def finished(self, row: Row) -> None: ...
+    def began(self) -> None: ...
+    def ended(self) -> None: ...
+    def refused(self, call: Call | None, error: CallError) -> None: ...
+
+
+DRAINING = "draining"  # the message of the CancelledError when a walk is cut because we are ending, not its caller
+NewId = Callable[[], str]
+Later = Callable[[Awaitable[None]], None]  # run something that must outlive the call

@@ -1,0 +1,101 @@
+"""The public paths that are answered here: probes, and what a caller may know of their own calls. Nobody else's, ever."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from proxy.dialects import address
+from proxy.domain.errors import CallError, NotFound, Unauthenticated
+from proxy.domain.money import format_usd
+from proxy.domain.principal import Principal
+from proxy import ports
+from proxy.ports import Reply, Request
+from proxy.server import health
+from proxy.server.health import Readiness
+from proxy.server.plain_errors import Answer
+from proxy.steps.errors import answer_to
+from proxy.steps.limits import own_limits
+from proxy.steps.world import World
+
+Page = Callable[[Request, Principal], Awaitable[Answer]]
+CALLS = "/v1/calls/"
+_JSON = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]
+
+
+class OwnPages:
+    """Answers for one worker."""
+
+    def __init__(self, world: World, lookups: ports.Lookups, readiness: Callable[[], Readiness]) -> None:
+        """``lookups`` reads the journal."""
+        self._world = world
+        self._lookups = lookups
+        self._readiness = readiness
+
+    async def livez(self, _: Request, reply: Reply) -> None:
+        """Tell that the process answers."""
+        await reply.whole(*health.livez())
+
+    async def readyz(self, _: Request, reply: Reply) -> None:
+        """Tell whether calls can be served."""
+        await reply.whole(*health.readyz(self._readiness()))
+
+    async def me(self, request: Request, reply: Reply) -> None:
+        """``/v1/me``: the key's team and projects, its own usage, and the limits it runs into."""
+        await self._answer(request, reply, self._me)
+
+    async def call(self, request: Request, reply: Reply) -> None:
+        """``/v1/calls/{request_id}``: one call of the key's own principal, with its attempts."""
+        await self._answer(request, reply, self._call)
+
+    async def _me(self, _: Request, who: Principal) -> Answer:
+        world = self._world
+        limits = await own_limits(world, who)
+        timezone = limits[0].timezone if limits else "UTC"
+        sums = await self._lookups.mine(who.pseudonym, world.clock.now(), timezone)
+        told = {
+            "key": who.key_id,
+            "team": who.team,
+            "service": who.service,
+            "project": who.project,
+            "projects": sorted(who.projects),
+            "groups": sorted(who.groups),
+            "expires_at": who.expires_at,
+            "usage": sums,
+            "limits": [
+                {
+                    "rule": limit.rule,
+                    "scope": limit.scope,
+                    "limit_usd": format_usd(limit.limit_nusd),
+                    "remaining_usd": None if limit.remaining_nusd is None else format_usd(limit.remaining_nusd),
+                    "resets_at": limit.resets_at,
+                }
+                for limit in limits
+            ],
+        }
+        return 200, _JSON, msgspec.json.encode(told)
+
+    async def _call(self, request: Request, who: Principal) -> Answer:
+        request_id = request.raw_path.partition("?")[0].rpartition(CALLS)[2]
+        found = await self._lookups.find(request_id, who.pseudonym)
+        if found is None:
+            raise NotFound("There is no such call of yours; its id is the x-request-id of the answer.")
+        return 200, _JSON, msgspec.json.encode(found)
+
+    async def _answer(self, request: Request, reply: Reply, page: Page) -> None:
+        try:
+            if request.method != "GET":
+                raise NotFound("This path is only read: use GET.")
+            await reply.whole(*await page(request, self._principal(request)))
+        except CallError as error:
+            await reply.whole(*answer_to(request, error))
+
+    def _principal(self, request: Request) -> Principal:
+        world = self._world
+        key = address.credential(request.header, address.parse(request.raw_path))
+        who = world.generation.directory.principal_of(key, world.clock.now()) if key else None
+        if who is None:
+            raise Unauthenticated("No valid key. Send your key as `Authorization: Bearer …`.")
+        return who
+

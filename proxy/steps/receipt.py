@@ -1,0 +1,91 @@
+"""What the caller is told beside the answer: our ``x-tally-*`` headers, and those of the upstream that may pass.
+
+The upstream's rate limits describe the company's shared key and are not the caller's business; cookies, server names
+and hop-by-hop fields end here. An allow-list, so that tomorrow's header is no leak.
+"""
+
+from __future__ import annotations
+
+from proxy.domain.meter import Held, Hold
+from proxy.domain.money import format_usd
+from proxy.domain.usage import UsageSource
+from proxy.policy.periods import period_at
+from proxy.ports import Answer
+from proxy.steps.refusal import amount_text
+from proxy.steps.visit import Plan
+
+PASSED = frozenset(
+    {
+        b"content-type", b"content-encoding", b"content-disposition", b"cache-control", b"retry-after",
+        b"retry-after-ms", b"x-should-retry", b"openai-processing-ms", b"openai-version", b"openai-model",
+        b"anthropic-organization-id", b"anthropic-version", b"x-gemini-service-tier",
+    }
+)  # fmt: skip
+REQUEST_IDS = (b"x-request-id", b"request-id", b"x-ms-request-id", b"apim-request-id", b"x-goog-request-id")
+NEAR = 0.8  # of a budget: from here on the caller is warned
+
+Pairs = list[tuple[bytes, bytes]]
+
+
+def upstream_request_id(answer: Answer) -> str | None:
+    """The upstream's own name for the exchange, from whichever header it uses."""
+    for name, value in answer.headers:
+        if name in REQUEST_IDS:
+            return value.decode("latin-1")[:200]
+    return None
+
+
+def identity(request_id: str) -> Pairs:
+    """Every answer of ours names its request, in both spellings that SDKs look for."""
+    name = request_id.encode()
+    return [(b"x-request-id", name), (b"request-id", name)]
+
+
+def headers(plan: Plan, answer: Answer, hold: Hold | None, held: Held | None) -> Pairs:
+    """The head of an answer that was forwarded, before its usage is known."""
+    pairs = identity(plan.call.request_id)
+    for name, value in answer.headers:
+        if name in PASSED:
+            pairs.append((name, value))
+        elif name in REQUEST_IDS and pairs[-1][0] != b"x-upstream-request-id":
+            pairs.append((b"x-upstream-request-id", value))
+    pairs.append((b"x-tally-upstream", plan.upstream.name.encode()))
+    pairs.append((b"x-tally-cache", b"off"))
+    pairs.append((b"x-tally-attribution", attribution(plan)))
+    if hold is not None and held is not None:
+        pairs.extend(_budgets(plan, hold, held))
+    return pairs
+
+
+def cost(nusd: int, source: UsageSource) -> Pairs:
+    """What a buffered answer cost; a stream's caller asks ``/v1/calls/{request_id}``."""
+    return [(b"x-tally-cost-usd", format_usd(nusd).encode()), (b"x-tally-usage", source.encode())]
+
+
+def attribution(plan: Plan) -> bytes:
+    """``team=growth project=crm ref=PAY-12 via=path``."""
+    what = plan.call.attribution
+    parts = [f"team={what.team}"]
+    if what.project:
+        parts.append(f"project={what.project}")
+    if what.ref:
+        parts.append(f"ref={what.ref}")
+    parts.append(f"via={what.via}")
+    return " ".join(parts).encode("latin-1", "replace")
+
+
+def _budgets(plan: Plan, hold: Hold, held: Held) -> Pairs:
+    pairs: Pairs = []
+    for wish, draw, level in zip(plan.decision.obligations, hold.draws, held.levels, strict=True):
+        if not draw.limit:
+            continue
+        room = max(0, draw.limit - level.level - draw.amount)
+        resets = period_at(wish.period, wish.timezone, held.now_us).resets_at
+        ends = f" resets={resets}" if resets else ""
+        pairs.append((b"x-tally-budget", f"{wish.rule} remaining={amount_text(draw.unit, room)}{ends}".encode()))
+        used = (draw.limit - room) / draw.limit
+        if used >= NEAR:
+            pairs.append((b"x-tally-warning", f"{wish.rule} at {int(used * 100)}%".encode()))
+    if held.local:
+        pairs.append((b"x-tally-warning", b"limits are kept locally: the store is away"))
+    return pairs

@@ -1,0 +1,147 @@
+"""From what is known of a call to the row it leaves, and to the charges of its meters. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from proxy.domain.errors import CallError, ClientGone, UpstreamFailed, UpstreamTimedOut
+from proxy.domain.meter import Charge, Draw, Hold, Unit
+from proxy.domain.row import Outcome, Rank, Row
+from proxy.domain.usage import Usage
+from proxy.metering.cost import Cost
+from proxy.steps.visit import Plan, Visit
+
+CLIENT_CLOSED = 499  # nginx's number for a caller who left; no answer carries it
+
+
+def ending(error: BaseException | None, upstream_status: int) -> tuple[Outcome, int, str | None]:
+    """How an attempt ended: outcome, the status the caller saw, and a stable code."""
+    if error is None:
+        failed = upstream_status >= 400  # noqa: PLR2004 - HTTP's own border
+        return (Outcome.UPSTREAM_ERROR if failed else Outcome.OK), upstream_status, None
+    if isinstance(error, UpstreamFailed | UpstreamTimedOut):
+        return Outcome.UPSTREAM_ERROR, error.status, error.code
+    if isinstance(error, CallError):
+        return Outcome.PROXY_ERROR, error.status, error.code
+    if isinstance(error, ClientGone) or not isinstance(error, Exception):  # CancelledError: the caller left
+        return Outcome.CLIENT_ABORT, CLIENT_CLOSED, None
+    return Outcome.PROXY_ERROR, 500, "proxy_error"
+
+
+def charges(draws: Iterable[Draw], cost_nusd: int, usage: Usage) -> tuple[Charge, ...]:
+    """The final amount for every meter that holds something for this attempt."""
+    amounts = {
+        Unit.NUSD: cost_nusd,
+        Unit.TOKENS: (usage.input or 0) + (usage.output or 0),
+        Unit.REQUESTS: 1,
+        Unit.CALLS: 1,
+    }
+    return tuple([Charge(d.key, d.kind, amounts[d.unit], d.interval_us, d.period_end) for d in draws])
+
+
+def held_nusd(hold: Hold | None) -> int:
+    """The largest amount of money any budget holds for this attempt."""
+    return max((d.amount for d in hold.draws if d.unit is Unit.NUSD), default=0) if hold else 0
+
+
+def attempt_row(  # noqa: PLR0913 - a row has many ends
+    plan: Plan,
+    hold: Hold | None,
+    usage: Usage,
+    cost: Cost,
+    *,
+    outcome: Outcome,
+    rank: Rank = Rank.FINAL,
+    status: int = 0,
+    error: str | None = None,
+    upstream_status: int | None = None,
+    upstream_request_id: str | None = None,
+    edits: tuple[str, ...] = (),
+    local: bool = False,
+    ttft_ms: float | None = None,
+    duration_ms: float = 0.0,
+    overhead_us: int = 0,
+) -> Row:
+    """The row of an attempt upstream."""
+    call, who, what = plan.call, plan.call.principal, plan.call.attribution
+    return Row(
+        request_id=call.request_id,
+        attempt=plan.number,
+        at=call.at,
+        rank=rank,
+        client_request_id=call.client_request_id,
+        upstream_request_id=upstream_request_id,
+        org=who.org,
+        principal=who.pseudonym,
+        key_id=who.key_id,
+        team=what.team,
+        project=what.project,
+        ref=what.ref,
+        session=what.session,
+        tags=what.tags,
+        via=what.via,
+        dialect=call.dialect,
+        endpoint=call.endpoint,
+        upstream=plan.upstream.name,
+        model_requested=plan.ask.model,
+        model=usage.model or plan.model,
+        stream=plan.ask.stream,
+        status=status,
+        upstream_status=upstream_status,
+        outcome=outcome,
+        error=error,
+        usage=usage,
+        cost_nusd=cost.nusd,
+        held_nusd=held_nusd(hold),
+        charges=charges(hold.draws, cost.nusd, usage) if hold else (),
+        price_version=cost.price_version,
+        price_flag=cost.flag,
+        decision=plan.decision.id,
+        generation=call.generation,
+        facts=plan.facts_json,
+        edits=edits,
+        cache="off",
+        local=local,
+        ttft_ms=ttft_ms,
+        duration_ms=duration_ms,
+        overhead_us=overhead_us,
+    )
+
+
+def refusal_row(visit: Visit, error: BaseException, duration_ms: float) -> Row | None:
+    """Attempt 0 of a call that never went upstream. None for strangers: a flood of bad keys must not fill the journal."""
+    call, ask = visit.call, visit.ask
+    if call is None:
+        return None
+    outcome, status, code = ending(error, 0)
+    if isinstance(error, CallError) and not isinstance(error, UpstreamFailed | UpstreamTimedOut):
+        outcome = Outcome.THROTTLED if error.kind == "throttled" else Outcome.DENIED
+        if error.status >= 500:  # noqa: PLR2004
+            outcome = Outcome.PROXY_ERROR
+    who, what = call.principal, call.attribution
+    return Row(
+        request_id=call.request_id,
+        attempt=0,
+        at=call.at,
+        client_request_id=call.client_request_id,
+        org=who.org,
+        principal=who.pseudonym,
+        key_id=who.key_id,
+        team=what.team,
+        project=what.project,
+        ref=what.ref,
+        session=what.session,
+        tags=what.tags,
+        via=what.via,
+        dialect=call.dialect,
+        endpoint=call.endpoint,
+        model_requested=ask.model if ask else "",
+        stream=ask.stream if ask else False,
+        status=status,
+        outcome=outcome,
+        error=code,
+        decision=visit.decision.id if visit.decision else "",
+        generation=call.generation,
+        cache="off",
+        duration_ms=duration_ms,
+    )

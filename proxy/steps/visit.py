@@ -1,0 +1,52 @@
+"""A visit is the little state of one walk that grows from step to step; a plan is what stands when the steps are done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from proxy.dialects.base import Dialect
+from proxy.domain.ask import Ask
+from proxy.domain.call import Call
+from proxy.domain.decision import Decision
+from proxy.domain.upstream import Upstream
+from proxy.metering.estimate import Estimate
+from proxy.policy.draws import Amounts
+from proxy.ports import Reply, Request
+from proxy.steps.generation import Generation
+
+
+@dataclass(slots=True)
+class Visit:
+    """What is known of a call so far; ``call`` and ``ask`` are None until their steps were taken."""
+
+    request: Request
+    reply: Reply
+    request_id: str
+    at: float  # unix seconds
+    began: float  # monotonic seconds
+    generation: Generation
+    dialect: Dialect  # writes the errors, also for paths that nobody knows
+    read_at: float  # monotonic, when the body was complete: our own work is measured from here
+    call: Call | None = None
+    ask: Ask | None = None
+    decision: Decision | None = None
+    rowed: bool = False  # an attempt was made and has left its row
+    opened: bool = False  # the head of a stream is out: an error must now travel inside it
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """An attempt that is about to be made: everything it, its row and its settlement need."""
+
+    call: Call
+    ask: Ask
+    dialect: Dialect
+    upstream: Upstream
+    model: str  # the upstream's own name of the model
+    estimate: Estimate
+    amounts: Amounts
+    facts_json: bytes  # canonical, for the row
+    price_version: str
+    decision: Decision
+    max_output: int | None  # clamps the request's own ceiling; None leaves it as it is
+    number: int = 1

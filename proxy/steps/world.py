@@ -1,0 +1,31 @@
+"""What a walk stands on: the generation of the day, and the doors to the world."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from proxy import ports
+from proxy.metering.estimate import Estimator
+from proxy.metering.outputs import OutputHistory
+from proxy.steps.generation import Generation
+from proxy.steps.leases import Leases
+
+
+@dataclass(slots=True)
+class World:
+    """Put together by ``app.py``. Only ``generation`` ever changes, by one assignment."""
+
+    generation: Generation
+    clock: ports.Clock
+    new_id: ports.NewId
+    wire: ports.Wire
+    meters: ports.Meters
+    books: ports.Books
+    gauge: ports.Gauge
+    estimator: Estimator
+    outputs: OutputHistory
+    leases: Leases
+    later: ports.Later
+    report: Callable[[str, str, Exception], None]  # (event, request id, error) to the log, without the error's text
+    count_long: Callable[[str, str], Awaitable[int]]  # tokens of a long text for a model, counted off the loop

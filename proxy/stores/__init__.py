@@ -1,0 +1,1 @@
+"""The only room that knows Redis: the embedded engine, one multiplexed connection, and the scripts of the meters."""

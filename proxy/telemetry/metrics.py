@@ -1,0 +1,136 @@
+"""Every metric of Tallygate, in one table: name, kind, what it means, labels, buckets.
+
+Labels come from closed sets only: team and project (directory), upstream (configuration), model (price table, else
+``other``), outcome, reason, stage. Never a principal, session, ref or prompt: a label lives for ever in somebody's
+Prometheus. Names carry the prefix ``tallygate_`` and base units; counters end in ``_total``.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+
+class Kind(StrEnum):
+    """What a metric does with what it is given."""
+
+    COUNTER = "counter"
+    GAUGE = "gauge"
+    HISTOGRAM = "histogram"
+
+
+class Metric(msgspec.Struct, frozen=True):
+    """One row of the table. ``mode`` says how a gauge's values of several processes become one."""
+
+    name: str
+    kind: Kind
+    help: str
+    labels: tuple[str, ...] = ()
+    buckets: tuple[float, ...] = ()
+    mode: str = ""  # livesum, livemax, livemin, livemostrecent: `live` ones are forgotten with their process
+    scale: float = 1.0  # what is counted here, times this, is the exported unit: nano-dollars stay integers
+
+
+_C, _G, _H = Kind.COUNTER, Kind.GAUGE, Kind.HISTOGRAM
+_NANO = 1e-9
+
+# OpenTelemetry's advice for gen_ai.client.operation.duration, two steps longer: thinking models take minutes.
+LATENCY = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92, 163.84, 327.68)
+# Our own work: the target is 100 µs.
+OVERHEAD = (0.00002, 0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5)
+LAG = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
+
+REQUESTS = Metric(
+    "tallygate_requests_total",
+    _C,
+    "Attempts that left a row; a call that failed over left several.",
+    ("route", "upstream", "model", "team", "outcome"),
+)
+DURATION = Metric(
+    "tallygate_request_duration_seconds",
+    _H,
+    "From the complete head to the last byte.",
+    ("route", "upstream", "model"),
+    LATENCY,
+)
+FIRST_TOKEN = Metric(
+    "tallygate_time_to_first_token_seconds",
+    _H,
+    "From the complete head to the first byte of an upstream's answer.",
+    ("upstream", "model"),
+    LATENCY,
+)
+STAGES = Metric(
+    "tallygate_overhead_seconds",
+    _H,
+    "Our own work on a call, by stage of the walk; stage=total is the sum.",
+    ("stage",),
+    OVERHEAD,
+)
+TOKENS = Metric(
+    "tallygate_tokens_total",
+    _C,
+    "Tokens; cached_read and cache_write are inside input, reasoning inside output.",
+    ("team", "model", "type"),
+)
+COST = Metric("tallygate_cost_usd_total", _C, "Cost by our price table.", ("team", "project", "model"), scale=_NANO)
+SAVED = Metric("tallygate_saved_usd_total", _C, "Cost of answers that were reused.", ("team", "how"), scale=_NANO)
+WASTE = Metric("tallygate_waste_usd_total", _C, "Cost that a waste signal explains.", ("team", "reason"), scale=_NANO)
+DECISIONS = Metric("tallygate_policy_decisions_total", _C, "What rules said of calls.", ("rule", "mode", "action"))
+REFUSED = Metric("tallygate_refused_total", _C, "Calls answered with our own error, by its kind.", ("kind",))
+BUDGET = Metric(
+    "tallygate_budget_remaining_ratio",
+    _G,
+    "Share of a budget that is left, as last seen.",
+    ("scope", "name"),
+    mode="livemostrecent",
+)
+SOURCE = Metric(
+    "tallygate_usage_source_total",
+    _C,
+    "Where the usage of an upstream attempt comes from.",
+    ("upstream", "source"),
+)
+REDUNDANT = Metric("tallygate_redundant_tokens_total", _C, "Input tokens of calls seen before.", ("team", "kind"))
+STORE_UP = Metric("tallygate_store_up", _G, "1 while every worker reaches this store.", ("store",), mode="livemin")
+JOURNAL_LAG = Metric("tallygate_journal_lag_seconds", _G, "Age of the oldest row not settled yet.", mode="livemax")
+DRIFT = Metric("tallygate_ledger_drift_usd", _G, "Sum of the journal minus the counters, at rest 0.", mode="livesum")
+POLICY = Metric("tallygate_policy_info", _G, "1 for generations in force.", ("generation",), mode="livemax")
+RELOAD_FAILURES = Metric(
+    "tallygate_policy_reload_failures_total", _C, "Configurations refused; the last good one stays in force."
+)
+SERIES_DROPPED = Metric(
+    "tallygate_series_dropped_total",
+    _C,
+    "Label sets beyond the bound; counted under labels that all say other.",
+    ("metric",),
+)
+LOG_DROPPED = Metric("tallygate_log_lines_dropped_total", _C, "Log lines that nobody read in time.")
+INFLIGHT = Metric("tallygate_inflight_requests", _G, "Calls on their walk now.", mode="livesum")
+LOOP_LAG = Metric("tallygate_loop_lag_seconds", _H, "How late the event loop woke up.", buckets=LAG)
+
+METRICS: tuple[Metric, ...] = (
+    REQUESTS,
+    DURATION,
+    FIRST_TOKEN,
+    STAGES,
+    TOKENS,
+    COST,
+    SAVED,
+    WASTE,
+    DECISIONS,
+    REFUSED,
+    BUDGET,
+    SOURCE,
+    REDUNDANT,
+    STORE_UP,
+    JOURNAL_LAG,
+    DRIFT,
+    POLICY,
+    RELOAD_FAILURES,
+    SERIES_DROPPED,
+    LOG_DROPPED,
+    INFLIGHT,
+    LOOP_LAG,
+)

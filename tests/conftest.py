@@ -1,0 +1,26 @@
+"""What every test shares: the marker for system packages that a machine may lack."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def _is_here(name: str) -> bool:
+    """A program on the path, or a folder of the project that an installer makes."""
+    return (ROOT / name).exists() if "/" in name else shutil.which(name) is not None
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """``@pytest.mark.needs("redis-server")``: skipped by name without it, a failure where CI=true."""
+    for marker in item.iter_markers("needs"):
+        for name in marker.args:
+            if not _is_here(name):
+                if os.environ.get("CI") == "true":
+                    pytest.fail(f"{name} is required here and not installed", pytrace=False)
+                pytest.skip(f"needs {name}")

@@ -1,0 +1,347 @@
+"""A world of workers, journals and one store that is flushed, set back, paused and raced: what the ledger test drives.
+
+The journals here follow the rules of the real ones: an entry is in the file before it is sent; a swept entry is neutralised
+in the file when the final one comes; a second sweep sends the first one's entry again. Everything else is the real thing:
+real engine, real scripts, real client. Time moves by moving every time that the store keeps, which the scripts cannot
+tell from a clock that moved.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from random import Random
+from typing import Final
+
+import msgspec
+import redis
+
+from proxy.domain.meter import Charge, Draw, Expired, Gap, Hold, HoldState, MeterKind, Settlement, Unit
+from proxy.stores.meters import StoreMeters
+from proxy.stores.settler import StoreSettler
+from proxy.stores.store import Store
+
+ORG: Final = "acme"
+LEASE_S: Final = 1000.0
+PERIOD_S: Final = 3600
+JOURNALS: Final = "ABC"
+RESEND: Final = 4
+
+_MOVE = """
+local by_ms, by_us = tonumber(ARGV[1]), tonumber(ARGV[2])
+for _, key in ipairs(redis.call('KEYS', '*')) do
+  local kind = redis.call('TYPE', key).ok
+  if kind == 'zset' then
+    for _, name in ipairs(redis.call('ZRANGE', key, 0, -1)) do redis.call('ZINCRBY', key, string.format('%d', -by_ms), name) end
+  elseif kind == 'string' and string.find(key, ':rate', 1, true) then
+    redis.call('SET', key, string.format('%d', math.max(1, tonumber(redis.call('GET', key)) - by_us)), 'KEEPTTL')
+  end
+end"""
+
+
+class Entry(msgspec.Struct):
+    """A line of a journal; ``void`` when a better row took its place."""
+
+    hold_id: str
+    charges: tuple[Charge, ...]
+    swept: bool = False
+    void: bool = False
+
+
+class Lane(msgspec.Struct):
+    """How far a worker believes the store has counted its journal, and the batch it has sent and not seen answered."""
+
+    entries: list[Entry] = []
+    settled: int = 0
+    unsure: bool = True
+    flight: list[Settlement] = []
+
+
+class World:
+    """Two replicas of the proxy, three journals, one store. ``random`` decides everything."""
+
+    def __init__(self, random: Random, stores: list[Store], raw: redis.Redis) -> None:
+        self.random = random
+        self.raw = raw
+        self.meters = [StoreMeters(store, lease_s=LEASE_S) for store in stores]
+        self.settlers = [StoreSettler(store, lease_s=0, claim_s=LEASE_S) for store in stores]
+        self.lanes = {name: Lane() for name in JOURNALS}
+        self.standing: dict[str, tuple[str, int]] = {}  # hold id: where the row that stands for it is
+        self.live: dict[str, tuple[Hold, str]] = {}  # calls that run, and whose worker has them
+        self.copy: list[tuple[bytes, bytes]] | None = None
+        self.offset_s = 0  # of the world's clock to the engine's
+        self.generation = 0
+        self.calls = 0
+        self.done: Counter[str] = Counter()
+
+    async def step(self) -> None:
+        """Let one thing happen."""
+        things: dict[Callable[[], Awaitable[None]], float] = {
+            self.begin: 30, self.touch: 8, self.end: 18, self.release: 2, self.crash: 0.7, self.claim: 8,
+            self.send: 25, self.deliver: 20, self.resend: 3, self.wait: 5, self.jump: 1, self.save: 4,
+            self.failover: 2.5, self.flush: 0.7, self.edit_policy: 1,
+        }  # fmt: skip
+        (thing,) = self.random.choices(list(things), list(things.values()))
+        await thing()
+        self.done[thing.__name__] += 1
+
+    # What callers and workers do.
+
+    async def begin(self) -> None:
+        self.calls += 1
+        journal = self.random.choice(JOURNALS)
+        hold = Hold(f"call{self.calls}:1", ORG, self._draws(), b"{}", self.random.randint(0, 30))
+        for _ in range(self.random.choice((1, 1, 1, 2))):
+            held = await self._meters(journal).hold(hold)
+        if held.state is HoldState.ADMITTED:
+            self.live[hold.id] = hold, journal
+
+    async def touch(self) -> None:
+        if self.live:
+            hold, journal = self.live[self.random.choice(list(self.live))]
+            self._meters(journal).touch(hold, self.random.randint(0, 50))
+            await self._meters(journal).drain()
+
+    async def end(self) -> None:
+        if self.live:
+            hold_id = self.random.choice(list(self.live))
+            hold, journal = self.live.pop(hold_id)
+            charges = tuple(self._charge(draw, self.random.choice((0, draw.amount, self.random.randint(0, 90)))) for draw in hold.draws)
+            if self.random.random() < 0.1:
+                charges = (*charges, Charge(f"{{{ORG}}}:m:added", MeterKind.BUDGET, 7))
+            self._commit(journal, Entry(hold_id, charges))
+
+    async def release(self) -> None:
+        if self.live:
+            hold, journal = self.live.pop(self.random.choice(list(self.live)))
+            self._meters(journal).release(hold)
+            await self._meters(journal).drain()
+
+    async def crash(self) -> None:
+        """A worker dies: its calls never end, what it sent may or may not have arrived; another takes its journal over."""
+        dead = self.random.choice(JOURNALS)
+        self.live = {name: call for name, call in self.live.items() if call[1] != dead}
+        await self._doubt(dead)
+
+    async def claim(self) -> None:
+        sweeper = self.random.choice(JOURNALS)
+        for orphan in await self._settler(sweeper).claim_expired(ORG, self.random.choice((1, 3, 64))):
+            await self._sweep(sweeper, orphan)
+
+    # What journals and the store say to each other.
+
+    async def send(self) -> None:
+        """Read what is next from the file; it will arrive later."""
+        lane = self.lanes[name := self.random.choice(JOURNALS)]
+        if lane.flight:
+            return
+        if lane.unsure:
+            await self._compare(name)
+        lane.flight = self._read(name, lane.settled, self.random.choice((1, 2, 8)))
+
+    async def deliver(self) -> None:
+        await self._deliver(self.random.choice(JOURNALS))
+
+    async def resend(self) -> None:
+        """Something that was counted is sent again."""
+        name = self.random.choice(JOURNALS)
+        lane = self.lanes[name]
+        if lane.settled and not lane.flight and not lane.unsure:
+            lane.flight = self._read(name, self.random.randrange(lane.settled), self.random.choice((1, 3)))
+            await self._deliver(name)
+
+    # What the world does.
+
+    async def wait(self) -> None:
+        self._move(self.random.choice((1, 400, 700, 1100)))
+
+    async def jump(self) -> None:
+        """The store's clock goes somewhere else."""
+        self._move(self.random.choice((-90_000, -5_000, 5_000, 90_000)))
+
+    async def save(self) -> None:
+        self.copy = [(key, self.raw.dump(key)) for key in self.raw.keys("*")]
+        self.copied_at = self.offset_s
+
+    async def failover(self) -> None:
+        """The store becomes what it was: connections break, and nothing on its way arrives."""
+        if self.copy is None:
+            return
+        for name in JOURNALS:
+            await self._doubt(name)
+        pipeline = self.raw.pipeline()
+        pipeline.flushall()
+        for key, value in self.copy:
+            pipeline.restore(key, 0 if b":h:" not in key else 0, value)
+        pipeline.execute()
+        now, self.offset_s = self.offset_s, self.copied_at
+        self._move(now - self.copied_at)
+
+    async def flush(self) -> None:
+        """The store forgets everything while it is used.
+
+        A batch that a worker has read and not yet sent still arrives, unless it holds a sweep: that its final entry is
+        written and the store flushed within that millisecond is the one order of things that is not healed.
+        """
+        for name, lane in self.lanes.items():
+            if any(entry.swept for entry in lane.flight):
+                await self._doubt(name)
+        self.raw.flushall()
+        self.copy = None
+
+    async def edit_policy(self) -> None:
+        self.generation += 1
+
+    async def come_to_rest(self) -> None:
+        """Every call ends or is given up, every lease runs out, every journal is counted."""
+        while self.live:
+            await self.random.choice((self.crash, self.end, self.end))()
+        for _ in range(6):
+            for name in JOURNALS:
+                await self._doubt(name)
+                await self._catch_up(name)
+            self._move(round(3 * LEASE_S))
+            for name in JOURNALS:
+                for orphan in await self._settler(name).claim_expired(ORG, 1000):
+                    await self._sweep(name, orphan)
+            behind = any(lane.unsure or lane.settled < len(lane.entries) for lane in self.lanes.values())
+            if not behind and not self.raw.zcard(f"{{{ORG}}}:open"):
+                return
+        raise AssertionError("the journals never come to rest")
+
+    # What must be true.
+
+    def check_reserved(self) -> None:
+        """What is reserved is what open holds have drawn, at every moment."""
+        wanted: Counter[bytes] = Counter()
+        for name in self.raw.zrange(f"{{{ORG}}}:open", 0, -1):
+            flat = msgspec.msgpack.decode(self.raw.hget(b"{acme}:h:" + name, "draws"))
+            for i in range(0, len(flat), 7):
+                if flat[i + 1] % 4 == 0:
+                    wanted[flat[i].encode()] += flat[i + 2]
+        for key in self.raw.scan_iter("*:m:budget*"):
+            assert int(self.raw.hget(key, "r") or 0) == wanted[key], f"{key!r} reserves what no hold has drawn"
+
+    def check_rest(self) -> None:
+        """Counters are the sum of the journals, and nothing is held."""
+        truth: Counter[str] = Counter()
+        for lane in self.lanes.values():
+            for entry in lane.entries:
+                for charge in () if entry.void else entry.charges:
+                    truth[charge.key] += charge.amount if charge.kind is MeterKind.BUDGET else 0
+        for key in self.raw.scan_iter("*:m:*"):
+            kind = self.raw.type(key)
+            assert kind != b"zset", f"{key!r}: a lease is left"
+            if kind == b"hash":
+                spent, reserved = (int(value or 0) for value in self.raw.hmget(key, "s", "r"))
+                assert spent == truth.pop(key.decode(), 0), f"{key!r} differs from the journals"
+                assert reserved == 0, f"{key!r}: {reserved} is still reserved"
+        assert not +truth, f"not counted: {truth}"
+        assert self.raw.zcard(f"{{{ORG}}}:open") == 0, "a hold is open"
+        for key in self.raw.scan_iter("*:h:*"):
+            assert self.raw.hget(key, "draws") is None, f"{key!r}: a hold is left"
+
+    # The rules of a journal.
+
+    def _commit(self, name: str, entry: Entry) -> None:
+        if entry.hold_id in self.standing:
+            journal, index = self.standing[entry.hold_id]
+            old = self.lanes[journal].entries[index]
+            assert old.swept, "one call, two ends"
+            old.void = True
+        self.lanes[name].entries.append(entry)
+        self.standing[entry.hold_id] = name, len(self.lanes[name].entries) - 1
+
+    async def _sweep(self, name: str, orphan: Expired) -> None:
+        standing = self.standing.get(orphan.hold_id)
+        if standing is None:
+            amount = max(orphan.so_far_nusd, orphan.floor_nusd)
+            charges = tuple(self._charge(draw, amount) for draw in orphan.draws)
+            self._commit(name, Entry(orphan.hold_id, charges, swept=True))
+            return
+        journal, index = standing
+        try:
+            await self._settler(name).settle(self._read(journal, index, 1))
+        except Gap:
+            self.lanes[journal].unsure = True
+
+    def _read(self, name: str, after: int, limit: int) -> list[Settlement]:
+        return [
+            Settlement(ORG, name, after + n, "" if e.void else e.hold_id, () if e.void else e.charges, e.swept and not e.void)
+            for n, e in enumerate(self.lanes[name].entries[after : after + limit], 1)
+        ]
+
+    async def _deliver(self, name: str) -> None:
+        lane = self.lanes[name]
+        batch, lane.flight = lane.flight, []
+        try:
+            await self._settler(name).settle(batch)
+        except Gap:
+            lane.unsure = True
+        else:
+            lane.settled = max(lane.settled, batch[-1].seq) if batch else lane.settled
+
+    async def _doubt(self, name: str) -> None:
+        """A connection broke: what was on its way is lost, or was counted and the answer is lost."""
+        lane = self.lanes[name]
+        if self.random.random() < 0.5:
+            await self._deliver(name)
+        lane.flight, lane.unsure = [], True
+
+    async def _compare(self, name: str) -> None:
+        lane = self.lanes[name]
+        applied = await self._settler(name).applied(ORG, name)
+        if applied is not None or not lane.entries:
+            lane.settled = applied or 0
+        else:
+            sums: Counter[tuple[str, int]] = Counter()
+            for entry in lane.entries:
+                for charge in () if entry.void else entry.charges:
+                    if charge.kind is MeterKind.BUDGET:
+                        sums[charge.key, charge.period_end] += charge.amount
+            totals = [Charge(key, MeterKind.BUDGET, amount, 0, end) for (key, end), amount in sums.items()]
+            swept = [entry for entry in self._read(name, 0, len(lane.entries)) if entry.swept]
+            await self._settler(name).post_totals(ORG, name, len(lane.entries), totals, swept)
+            lane.settled = max(0, len(lane.entries) - self.resend_window)
+        lane.unsure = False
+
+    resend_window = 4096
+
+    async def _catch_up(self, name: str) -> None:
+        lane = self.lanes[name]
+        while lane.unsure or lane.settled < len(lane.entries):
+            if lane.unsure:
+                await self._compare(name)
+            lane.flight = self._read(name, lane.settled, 64)
+            await self._deliver(name)
+
+    def _draws(self) -> tuple[Draw, ...]:
+        """What the policy of this generation wants: keys, limits and modes change from one to the next."""
+        random, rule = self.random, self.generation % 3
+        start = (self._now_s() // PERIOD_S - (random.random() < 0.05)) * PERIOD_S
+        period = {"period_start": start - self.offset_s, "period_end": start + PERIOD_S - self.offset_s}
+        tag = f"{{{ORG}}}:m:"
+        draws = [
+            Draw(f"{tag}budget-total", MeterKind.BUDGET, Unit.NUSD, random.randint(0, 50), 10**12),
+            Draw(f"{tag}budget-{rule}:{start}", MeterKind.BUDGET, Unit.NUSD, random.randint(0, 50), 2_000 + 500 * rule, **period),
+            Draw(f"{tag}rate", MeterKind.RATE, Unit.TOKENS, random.randint(0, 50), 10**5, interval_us=1000),
+            Draw(f"{tag}live-{rule}", MeterKind.PARALLEL, Unit.CALLS, 1, 30, enforce=rule != 1),
+        ]
+        return tuple(random.sample(draws, random.randint(0, len(draws))))
+
+    def _charge(self, draw: Draw, amount: int) -> Charge:
+        return Charge(draw.key, draw.kind, amount, draw.interval_us, draw.period_end)
+
+    def _now_s(self) -> int:
+        return int(self.raw.time()[0]) + self.offset_s
+
+    def _move(self, seconds: int) -> None:
+        self.offset_s += seconds
+        self.raw.eval(_MOVE, 0, seconds * 1000, seconds * 1_000_000)
+
+    def _meters(self, name: str) -> StoreMeters:
+        return self.meters[JOURNALS.index(name) % 2]
+
+    def _settler(self, name: str) -> StoreSettler:
+        return self.settlers[JOURNALS.index(name) % 2]

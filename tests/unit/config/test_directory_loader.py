@@ -1,0 +1,215 @@
+"""Who is who: what loads, what contradicts itself, and who a key is."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proxy.config.directory import Directory, Jwt, Team, User, digest_of
+from proxy.config.directory_loader import load_directory, parse_directory
+from proxy.config.problems import ConfigError
+from proxy.config.pseudonym import pseudonym
+from tests.support.config_files import DIRECTORY
+from tests.support.shared import shared_dir
+
+SECRET = b"s" * 32
+KEY = "tg_" + "k" * 43
+
+
+def parse(text: str) -> Directory:
+    return parse_directory(text.encode(), "d.yaml", SECRET)
+
+
+def row(members: str, key: str = KEY, key_id: str = "key_x") -> str:
+    digest = hashlib.sha256(key.encode()).hexdigest()
+    return f'  - {{ id: {key_id}, digest: "sha256:{digest}", {members} }}\n'
+
+
+def with_key(members: str) -> str:
+    return DIRECTORY.replace("keys:   # issued by `tallygate keys issue`\n", "keys:\n" + row(members))
+
+
+def refused(text: str) -> str:
+    with pytest.raises(ConfigError) as caught:
+        parse(text)
+    return str(caught.value)
+
+
+def test_the_shared_example_loads_and_its_people_are_known() -> None:
+    shared = shared_dir()
+    if shared is None:
+        pytest.skip("no shared folder beside the project")
+    found = load_directory(shared / "policy-example" / "directory.yaml", SECRET)
+    assert found.org == "acme"
+    assert found.teams["growth"] == Team("growth", "marketing", ("crm-enrichment", "site"))
+    assert found.users["batch-bot@acme.example"] == User(
+        "batch-bot@acme.example", "platform", frozenset({"platform", "batch"})
+    )
+    assert found.repos == {"git.acme.example/growth/site": "site"}
+    evals = next(key for key in found.keys if key.id == "key_eval_01")
+    assert (evals.team, evals.projects, evals.expires_at) == ("research", frozenset({"evals"}), 1_798_761_600.0)
+
+
+def test_a_key_stands_for_its_holder() -> None:
+    found = parse(with_key("user: bot@acme.example, service: nightly, project: gateway")).principal_of(KEY, 0.0)
+    assert found is not None
+    assert (found.key_id, found.org, found.team, found.user, found.service) == (
+        "key_x",
+        "acme",
+        "platform",
+        "bot@acme.example",
+        "nightly",
+    )
+    assert found.project == "gateway"
+    assert found.projects == {"gateway"}
+    assert found.groups == {"batch"}
+    assert found.pseudonym == pseudonym(SECRET, "acme", "user", "bot@acme.example")
+    assert "bot" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    "other", ["", "tg_", KEY[:-1], KEY + "k", KEY.upper(), "sha256:" + "0" * 64, "\udcff", "é" * 50]
+)
+def test_any_other_key_stands_for_nobody(other: str) -> None:
+    assert parse(with_key("user: ann@acme.example")).principal_of(other, 0.0) is None
+
+
+@pytest.mark.parametrize(
+    ("expires", "last"),
+    [("2027-01-01", 1_798_761_599.9), ("2027-01-01T01:00:00+01:00", 1_798_761_599.9), ("1970-01-02T00:00:00Z", 86_399)],
+)
+def test_a_key_ends_at_its_moment(expires: str, last: float) -> None:
+    found = parse(with_key(f"user: ann@acme.example, expires: {expires}"))
+    assert found.principal_of(KEY, last) is not None
+    assert found.principal_of(KEY, last + 1) is None
+
+
+def test_a_key_may_name_what_it_lists_else_its_default_else_its_team_s_projects() -> None:
+    def projects(members: str) -> frozenset[str]:
+        found = parse(with_key(members)).principal_of(KEY, 0.0)
+        assert found is not None
+        return found.projects
+
+    assert projects("user: ann@acme.example, projects: [site]") == {"site"}
+    assert projects("user: ann@acme.example, project: crm") == {"crm"}
+    assert projects("user: ann@acme.example") == {"crm", "site"}
+    assert projects("user: ann@acme.example, projects: []") == frozenset()
+
+
+def test_a_pseudonym_is_the_person_s_for_all_keys_and_nobody_else_s() -> None:
+    names = {pseudonym(SECRET, org, kind, name) for org in ("a", "b") for kind in ("user", "service") for name in "xy"}
+    assert len(names) == 8
+    assert pseudonym(b"other", "a", "user", "x") not in names
+    assert pseudonym(SECRET, "a", "user", "x") == pseudonym(SECRET, "a", "user", "x")
+
+
+def test_an_identity_provider_is_kept() -> None:
+    text = DIRECTORY + "jwt: {issuer: https://id.acme.example, audience: tg, jwks: https://id.acme.example/keys, claims: {team: dept}}"  # fmt: skip
+    assert parse(text).jwt == Jwt(
+        "https://id.acme.example", ("tg",), "https://id.acme.example/keys", (("team", "dept"),)
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "d.yaml:1:1: 'org' is missing"),
+        ("org: Acme Inc", "d.yaml:1:6: org: 'Acme Inc' is not a name; use a-z, 0-9 and -, at most 64 characters"),
+        ("org: a\nteam: {}", "d.yaml:2:1: unknown key 'team'; did you mean 'teams'?"),
+        ("org: a\nteams: {b: {projets: []}}", "d.yaml:2:13: teams.b: unknown key 'projets'; did you mean 'projects'?"),
+        (
+            "org: a\nteams: {b: {projects: [x]}, c: {projects: [y, x]}}",
+            "d.yaml:2:47: teams.c.projects.1: project 'x' belongs to team 'b' already",
+        ),
+        ("org: a\nteams: {b: {projects: [x, x]}}", "d.yaml:2:27: teams.b.projects.1: project 'x' stands here twice"),
+        ("org: a\nteams: {bb: {}}\nusers: {u: {team: b}}", "d.yaml:3:19: users.u.team: there is no team 'b'"),
+        (
+            "org: a\nteams: {growth: {}}\nusers: {u: {team: grwth}}",
+            "d.yaml:3:19: users.u.team: there is no team 'grwth'; did you mean 'growth'?",
+        ),
+        (
+            "org: a\nteams: {b: {}}\nusers: {u: {team: b, groups: [g]}}",
+            "d.yaml:3:31: users.u.groups.0: there is no group 'g'; add it under groups:",
+        ),
+        ("org: a\nusers: {u: }", "d.yaml:2:9: users.u: wants a mapping, found nothing"),
+        ("org: a\nusers: {u v: {team: t}}", "d.yaml:2:9: users.u v: 'u v' is not a user"),
+        ("org: a\nrepos: {git.example/x: y}", "d.yaml:2:24: repos.git.example/x: there is no project 'y'"),
+        ("org: a\nrepos: {https://git.example/x: y}", "'https://git.example/x' is not a repository"),
+        ("org: a\njwt: {issuer: http}", "d.yaml:2:6: jwt: 'audience' is missing"),
+        (with_key("user: an@acme.example"), "keys.0.user: there is no user 'an@acme.example'; did you mean 'ann@acme"),
+        (with_key("team: growth"), "keys.0: a key belongs to a user or a service; add user: or service:"),
+        (with_key("service: s"), "keys.0: a service's key needs a team; add team:"),
+        (with_key("service: s, team: grow"), "keys.0.team: there is no team 'grow'; did you mean 'growth'?"),
+        (
+            with_key("user: ann@acme.example, team: platform"),
+            "keys.0.team: user 'ann@acme.example' is of team 'growth'; leave team: out",
+        ),
+        (with_key("user: ann@acme.example, project: crn"), "there is no project 'crn'; did you mean 'crm'?"),
+        (
+            with_key("user: ann@acme.example, projects: [gateway]"),
+            "keys.0.projects.0: project 'gateway' belongs to team 'platform', this key's team is 'growth'",
+        ),
+        (
+            with_key("user: ann@acme.example, project: crm, projects: [site]"),
+            "keys.0.project: project 'crm' is not among the key's own projects",
+        ),
+        (
+            with_key("user: ann@acme.example, expires: soon"),
+            "keys.0.expires: 'soon' is not a date; write 2027-01-01 or",
+        ),
+        (with_key("user: ann@acme.example, expires: 2027-01-01T00:00:00"), "does not say in which zone"),
+        (with_key("user: ann@acme.example, digset: x"), "keys.0: unknown key 'digset'; did you mean 'digest'?"),
+        (
+            with_key("user: ann@acme.example") + "teams2: 1",
+            "unknown key 'teams2'; did you mean 'teams'?",
+        ),
+        (
+            "org: a\nkeys: [{id: k, digest: tg_notadigest, service: s}]",
+            "keys.0.digest: is not a digest; `tallygate keys",
+        ),
+    ],
+)
+def test_a_contradiction_is_told_with_its_place(text: str, message: str) -> None:
+    assert message in refused(text)
+
+
+def test_the_same_id_or_the_same_key_twice_is_refused() -> None:
+    rows = row("user: ann@acme.example") + row("user: bot@acme.example")
+    told = refused(DIRECTORY.replace("keys:   # issued by `tallygate keys issue`\n", "keys:\n" + rows))
+    assert "keys.1.id: the id 'key_x' is that of keys.0 already" in told
+    assert "keys.1.digest: the same key stands at keys.0 already; issue one key for each" in told
+
+
+def test_a_key_pasted_in_place_of_its_digest_is_not_shown() -> None:
+    told = refused(with_key("user: ann@acme.example").replace("sha256:", KEY + "x"))
+    assert KEY not in told
+
+
+def test_a_missing_file_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="there is no such file"):
+        load_directory(tmp_path / "directory.yaml", SECRET)
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [*DIRECTORY.splitlines(), "  x: {}", "  - [", "jwt: {issuer: x}", "teams: []", "- a", "keys: {a: b}"]
+        ),
+        max_size=14,
+    )
+)
+def test_any_lines_give_a_directory_or_a_config_error(lines: list[str]) -> None:
+    try:
+        assert parse("\n".join(lines)).org == "acme"
+    except ConfigError as error:
+        assert all(problem.line >= 1 for problem in error.problems)  # noqa: PT017 - both ends are promised
+
+
+@given(st.text(max_size=60))
+def test_any_key_has_a_digest_and_only_the_right_one_opens(key: str) -> None:
+    assert len(digest_of(key)) == 32
+    assert Directory("acme").principal_of(key, 0.0) is None
