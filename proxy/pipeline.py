@@ -209,11 +209,12 @@ def _attribute(visit: Visit, principal: Principal, where: Address, match: Match,
 
 
 def _upstream(visit: Visit, match: Match, ask: Ask) -> Upstream:
-    found = visit.generation.routes.find(match.dialect.family, ask.model)
+    routing, family = visit.generation.routes, match.dialect.family
+    found = routing.find(family, ask.model) if ask.model else routing.first(family)  # a list of models names none
     if found is None:
-        near = visit.generation.routes.names_near(ask.model)
+        near = routing.names_near(ask.model)
         raise NotFound(
-            f"No upstream serves the model {ask.model!r} in this dialect." + (f" Did you mean {near}?" if near else ""),
+            f"No upstream serves the model {ask.model!r} in this dialect." + (f" Did you mean {' or '.join(near)}?" if near else ""),
             code="model_not_found",
             param="model",
         )

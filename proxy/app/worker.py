@@ -195,6 +195,7 @@ class Worker:
 
     def _look(self) -> None:
         """Set the gauges that somebody has to look up, once a second."""
+        self._gauge.refresh()
         self._life.degrade(() if self._store.up else (f"the store is away: {self._store.fault}",))
         self._accumulator.cell(metrics.STORE_UP, "store").set(1.0 if self._store.up else 0.0)
         self._accumulator.only(metrics.POLICY, self._world.generation.id).set(1.0)

@@ -32,6 +32,10 @@ class Routes:
         found = self.candidates(family, model)
         return found[0] if found else None
 
+    def first(self, family: str) -> Upstream | None:
+        """Return the first upstream of a family in the file, for calls that name no model."""
+        return next((upstream for upstream in self.upstreams if upstream.dialect == family), None)
+
     def candidates(self, family: str, model: str) -> tuple[Upstream, ...]:
         """Return every upstream that serves ``model``, in the order in which to try them."""
         known = self._found.get((family, model))

@@ -35,12 +35,13 @@ def model_of(match: Match, members: dict[str, Any]) -> str:
 
 def session_of(members: dict[str, Any], headers: Mapping[str, str]) -> str | None:
     """What an agent calls its session; None when it says nothing usable."""
-    said = [headers.get(name) for name in _SESSION_HEADERS]
-    said += [part(members, "client_metadata").get("session_id"), members.get("prompt_cache_key")]
-    for name in said:
-        if type(name) is str and 0 < len(name) <= _LONGEST_SESSION and name.isprintable():
-            return name
-    return None
+    said: Any = next((name for header in _SESSION_HEADERS if (name := headers.get(header))), None)
+    if said is None and "client_metadata" in members:
+        said = part(members, "client_metadata").get("session_id")
+    if said is None:
+        said = members.get("prompt_cache_key")
+    usable = type(said) is str and 0 < len(said) <= _LONGEST_SESSION and said.isprintable()
+    return said if usable else None
 
 
 def edited(ask: Ask, upstream: Upstream, model: str, members: dict[str, Edit]) -> Outgoing:

@@ -16,6 +16,7 @@ from proxy.domain.usage import Usage, UsageSource
 
 _ENDING = 4  # lines; nothing but pings and a gateway's `[DONE]` comes after the last event
 _ENDED = frozenset(("response.completed", "response.incomplete"))
+_OPEN = frozenset(("response.created", "response.queued", "response.in_progress"))
 _CLOSED = frozenset(("completed", "incomplete", None))  # a compaction has no status
 _SPOKEN = ("text", "refusal")
 _CALLED = ("arguments", "input", "code")
@@ -52,7 +53,7 @@ class ResponsesTap(StreamTap):
         figures = part(response, "usage")
         if self._figures is None and openai_usage.tells(figures):
             self._figures = figures
-            self._closed = True  # a failed response that is billed was closed as well
+            self._closed = obj.get("type") not in _OPEN  # a failed response that is billed was closed as well
         if self._closed:
             self._tier = self._tier or named(response, "service_tier")  # earlier it is what was asked for
 
@@ -65,7 +66,7 @@ class ResponsesTap(StreamTap):
             model=self._model,
             service_tier=self._tier,
             complete=self._closed,
-            usage_source=UsageSource.REPORTED,
+            usage_source=UsageSource.REPORTED if self._closed else UsageSource.PARTIAL,
         )
 
     def texts(self, obj: dict[str, Any]) -> Iterator[str]:

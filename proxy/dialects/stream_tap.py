@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any, ClassVar
 
 import jiter
@@ -21,6 +22,7 @@ from proxy.domain.usage import Usage
 
 HEAD = 1 << 20
 TAIL = 1 << 18
+RECENT = 1 << 15
 _DATA = b"data:"
 _BOM = b"\xef\xbb\xbf"
 _WHOLE = (b"{", b"[")  # how an answer begins that is a body; no line of an event stream does
@@ -61,9 +63,15 @@ class StreamTap:
 
     def finish(self) -> Usage:
         """What was reported, in a stream or a body."""
+        return self._read(self._kept())
+
+    def output_so_far(self) -> int | None:
+        """Output tokens reported until now, if the last ``RECENT`` bytes tell."""
+        return self._read(self._recent()).output
+
+    def _read(self, data: bytes) -> Usage:
         self.start()
         self.whole = self.ended = False
-        data = self._kept()
         if data[:1] in _WHOLE:
             value = parsed(data)
             self.whole = value is not None
@@ -72,10 +80,6 @@ class StreamTap:
         else:
             self.harvest(data)
         return self.result()
-
-    def output_so_far(self) -> int | None:
-        """Output tokens reported until now; reads what was kept, so ask seldom."""
-        return self.finish().output
 
     def relayed_text(self) -> str:
         """Text, reasoning and tool arguments of the first ``HEAD`` bytes."""
@@ -128,6 +132,17 @@ class StreamTap:
         if self._tail:
             data = b"\n".join((data, b"".join(self._tail)))
         return unified(data).lstrip(_BOM + b" \n")
+
+    def _recent(self) -> bytes:
+        """The end of what was kept; its first line may be broken, and then is no JSON."""
+        pieces: list[bytes] = []
+        size = 0
+        for piece in chain(reversed(self._tail), reversed(self._head)):
+            pieces.append(piece)
+            size += len(piece)
+            if size >= RECENT:
+                break
+        return unified(b"".join(reversed(pieces)))
 
     def _line_texts(self, line: bytes) -> Iterator[str]:
         if line.startswith(_DATA):

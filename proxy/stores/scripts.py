@@ -1,4 +1,4 @@
-"""The Lua scripts, ready to be sent: each is its first line, ``common.lua`` and its body, named by its SHA-1.
+"""The Lua scripts, ready to be sent: each is its first line, what it shares and its body, named by its SHA-1.
 
 They are loaded with ``SCRIPT LOAD`` and called with ``EVALSHA``: no rights beyond scripting are needed, every engine from
 Redis 7.0 on takes them, and two versions of the proxy can share a store during a rolling update.
@@ -12,7 +12,14 @@ from typing import Final
 
 import msgspec
 
-NAMES: Final = ("hold", "touch", "release", "settle", "claim", "totals")
+_PARTS: Final = {
+    "hold": ("common", "hold"),
+    "touch": ("common", "touch"),
+    "release": ("common", "release"),
+    "claim": ("common", "claim"),
+    "settle": ("common", "endings", "settle"),
+    "totals": ("common", "endings", "totals"),
+}
 
 
 class Script(msgspec.Struct, frozen=True):
@@ -26,11 +33,10 @@ class Script(msgspec.Struct, frozen=True):
 def load_scripts() -> dict[str, Script]:
     """Read the scripts that lie beside this file."""
     folder = Path(__file__).parent / "scripts"
-    common = (folder / "common.lua").read_text("utf-8")
-    return {name: _script(name, common, (folder / f"{name}.lua").read_text("utf-8")) for name in NAMES}
+    return {name: _script(name, [(folder / f"{part}.lua").read_text("utf-8") for part in _PARTS[name]]) for name in _PARTS}
 
 
-def _script(name: str, common: str, body: str) -> Script:
-    shebang, _, rest = body.partition("\n")
-    text = f"{shebang}\n{common}\n{rest}"
+def _script(name: str, parts: list[str]) -> Script:
+    shebang, _, body = parts[-1].partition("\n")
+    text = "\n".join((shebang, *parts[:-1], body))
     return Script(name, text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())

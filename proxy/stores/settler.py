@@ -41,11 +41,10 @@ class StoreSettler:
         """
         for batch in _batches(settlements):
             org, journal = batch[0].org, batch[0].journal
-            args: list[Value] = [journal]
-            for entry in batch:
-                args += (entry.seq, entry.hold_id, int(entry.swept), pack_charges(entry.charges))
             names = (keys.open_holds(org), keys.applied(org))
-            gap, applied, broken = await self._store.run("settle", names, *args, deadline_s=_DEADLINE_S)
+            gap, applied, broken = await self._store.run(
+                "settle", names, journal, *_entries(batch), deadline_s=_DEADLINE_S
+            )
             _report(broken, org)
             if gap:
                 raise Gap(max(applied, 0))
@@ -56,18 +55,17 @@ class StoreSettler:
         return None if reply is None else int(reply)
 
     async def post_totals(
-        self, org: str, journal: str, seq: int, totals: Sequence[Charge], swept: Sequence[Settlement] = ()
+        self, org: str, journal: str, seq: int, totals: Sequence[Charge], recent: Sequence[Settlement] = ()
     ) -> None:
         """Take over what a journal has spent per budget up to ``seq`` if the store knows nothing of it; else do nothing.
 
-        ``swept`` are its entries that a final one may still replace; their charges are part of the totals. Afterwards send
-        the entries that may still have a hold in the store again: they are counted, and only end it. Raises ``StoreAway``;
-        posting again is safe.
+        ``recent`` are its entries up to ``seq`` that may have a hold in the store, and those that a final one may still
+        replace: they are counted as part of ``totals``, and end their holds in the same step. Raises ``StoreAway``; posting
+        again is safe.
         """
         names = (keys.open_holds(org), keys.applied(org))
-        sweeps = [part for entry in swept for part in (entry.hold_id, pack_charges(entry.charges))]
         _, _, broken = await self._store.run(
-            "totals", names, journal, seq, pack_charges(totals), *sweeps, deadline_s=_TOTALS_S
+            "totals", names, journal, seq, pack_charges(totals), *_entries(recent), deadline_s=_TOTALS_S
         )
         _report(broken, org)
 
@@ -120,6 +118,13 @@ def _batches(settlements: Sequence[Settlement]) -> Iterator[list[Settlement]]:
         batch.append(entry)
     if batch:
         yield batch
+
+
+def _entries(entries: Sequence[Settlement]) -> list[Value]:
+    parts: list[Value] = []
+    for entry in entries:
+        parts += (entry.seq, entry.hold_id, int(entry.swept), pack_charges(entry.charges))
+    return parts
 
 
 def _report(broken: int, org: str) -> None:

@@ -67,6 +67,9 @@ class ResponseParser:
             self.reusable = False
         if self.complete:
             self._parser = None  # breaks the cycle of parser and callbacks
+            if self._head_only:
+                pieces.clear()
+                self.reusable = False
         if len(pieces) > before:
             self.pending += sum(map(len, pieces[before:] if before else pieces))
             self.begun = True
@@ -124,7 +127,6 @@ class ResponseParser:
             self.keep_alive_s = _keep_alive_s(fields[b"keep-alive"])
         self.status = status
         if self._head_only:
-            self.on_body = _drop
             self.complete = True
 
     def on_message_complete(self) -> None:
@@ -144,10 +146,13 @@ class ResponseParser:
     def _check_sizes(self) -> None:
         if len(self.headers) > MAX_HEADERS:
             self._refuse(f"more than {MAX_HEADERS} headers")
-        if self._overhead > MAX_FIELD_BYTES:  # only then can one of them be too large
-            for name, value in self.headers:
-                if len(name) + len(value) > MAX_FIELD_BYTES:
-                    self._refuse(f"a header of more than {MAX_FIELD_BYTES} bytes")
+        if self._overhead <= MAX_FIELD_BYTES:  # then neither one of them nor all together can be too large
+            return
+        sizes = [len(name) + len(value) for name, value in self.headers]
+        if sum(sizes) > MAX_HEAD_BYTES:
+            self._refuse(f"more than {MAX_HEAD_BYTES} bytes of headers")
+        if max(sizes, default=0) > MAX_FIELD_BYTES:
+            self._refuse(f"a header of more than {MAX_FIELD_BYTES} bytes")
 
     def _check_chunked(self) -> None:
         # RFC 9112, 6.1: a coding we did not offer, or chunked from HTTP/1.0, is faulty framing.

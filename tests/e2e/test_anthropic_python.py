@@ -32,7 +32,7 @@ def test_a_message_comes_back_and_leaves_a_row(
     assert (row.usage.input, row.usage.output, row.dialect) == (12, 3, "anthropic_messages")
     sent = scripted.seen[-1]
     assert sent.header("x-api-key") == "provider-secret"
-    assert sent.header("anthropic-version") == "2023-06-01"
+    assert sent.header("anthropic-version") == client.default_headers["anthropic-version"]
 
 
 def test_the_stream_helper_gives_the_final_message_with_the_last_word_on_usage(

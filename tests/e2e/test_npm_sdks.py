@@ -58,4 +58,5 @@ def test_openai_and_anthropic_from_npm_get_aimocks_answers_and_every_call_leaves
     assert set(seen.values()) == {TEXT}
     rows = proxy.wait_rows(len(seen))
     assert [row.outcome for row in rows] == ["ok"] * len(seen)
-    assert all(row.cost_nusd > 0 and row.usage.input for row in rows)
+    assert {(row.usage.input, row.usage.output, row.usage.usage_source) for row in rows} == {(12, 9, "reported")}
+    assert all(row.cost_nusd > 0 for row in rows)

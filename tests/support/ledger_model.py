@@ -26,7 +26,6 @@ ORG: Final = "acme"
 LEASE_S: Final = 1000.0
 PERIOD_S: Final = 3600
 JOURNALS: Final = "ABC"
-RESEND: Final = 4
 
 _MOVE = """
 local by_ms, by_us = tonumber(ARGV[1]), tonumber(ARGV[2])
@@ -235,7 +234,8 @@ class World:
             assert kind != b"zset", f"{key!r}: a lease is left"
             if kind == b"hash":
                 spent, reserved = (int(value or 0) for value in self.raw.hmget(key, "s", "r"))
-                assert spent == truth.pop(key.decode(), 0), f"{key!r} differs from the journals"
+                due = truth.pop(key.decode(), 0)
+                assert spent == due, f"{key!r} shows {spent}, the journals say {due}"
                 assert reserved == 0, f"{key!r}: {reserved} is still reserved"
         assert not +truth, f"not counted: {truth}"
         assert self.raw.zcard(f"{{{ORG}}}:open") == 0, "a hold is open"
@@ -301,12 +301,10 @@ class World:
                     if charge.kind is MeterKind.BUDGET:
                         sums[charge.key, charge.period_end] += charge.amount
             totals = [Charge(key, MeterKind.BUDGET, amount, 0, end) for (key, end), amount in sums.items()]
-            swept = [entry for entry in self._read(name, 0, len(lane.entries)) if entry.swept]
-            await self._settler(name).post_totals(ORG, name, len(lane.entries), totals, swept)
-            lane.settled = max(0, len(lane.entries) - self.resend_window)
+            recent = self._read(name, 0, len(lane.entries))
+            await self._settler(name).post_totals(ORG, name, len(lane.entries), totals, recent)
+            lane.settled = len(lane.entries)
         lane.unsure = False
-
-    resend_window = 4096
 
     async def _catch_up(self, name: str) -> None:
         lane = self.lanes[name]

@@ -21,7 +21,7 @@ from typing import Any, Self
 import redis
 
 from proxy.domain.row import Row
-from proxy.journal.record import COLUMNS, row_from
+from proxy.journal.record import row_from
 
 TALLYGATE = str(Path(sys.executable).with_name("tallygate"))
 DIRECTORY = """\
@@ -195,9 +195,8 @@ class RunningProxy:
             return []
         base = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)
         try:
-            base.row_factory = sqlite3.Row
-            stored = base.execute(f"SELECT {COLUMNS} FROM attempts WHERE rank > 1 ORDER BY request_id, attempt")  # noqa: S608 - our own columns
-            rows = [row_from(each) for each in stored]
+            stored = base.execute("SELECT doc, rank FROM attempts WHERE rank > 1 ORDER BY request_id, attempt")
+            rows = [row_from(doc, rank) for doc, rank in stored]
         finally:
             base.close()
         return [row for row in rows if all(getattr(row, name) == value for name, value in equal.items())]

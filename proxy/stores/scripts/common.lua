@@ -61,19 +61,6 @@ local function spend(key, amount, period_end)
   if s == amount and period_end > 0 then redis.call('EXPIREAT', key, int(period_end + KEPT_S)) end
 end
 
-local function charge(charges)
-  for c = 1, #charges, 5 do
-    if charges[c + 1] == BUDGET then try(spend, charges[c], charges[c + 2], charges[c + 4]) end
-  end
-end
-
--- Leaves a tombstone in place of a hold: `swept` with the charge of a sweep, or `final`.
-local function bury(key, field, value, ttl_s)
-  redis.call('DEL', key)
-  redis.call('HSET', key, field, value)
-  redis.call('EXPIRE', key, int(ttl_s))
-end
-
 -- Ends what a hold took. `actual` has the final amounts of its rates by key; what it does not name becomes 0.
 local function give_back(id, draws, said, actual)
   draws, said = cmsgpack.unpack(draws), cmsgpack.unpack(said)

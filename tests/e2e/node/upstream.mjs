@@ -2,7 +2,8 @@
 import { LLMock } from "@copilotkit/aimock";
 
 const mock = new LLMock({ port: 0 });
-mock.onMessage("hello", { content: "Hello from aimock, word by word." });
+const usage = { prompt_tokens: 12, completion_tokens: 9, total_tokens: 21, input_tokens: 12, output_tokens: 9 };
+mock.onMessage("hello", { content: "Hello from aimock, word by word.", usage });
 await mock.start();
 console.log(mock.url);
 process.stdin.resume();

@@ -151,6 +151,22 @@ def test_a_response_stream_that_was_cut_names_its_model_and_no_tier() -> None:
     assert tap.relayed_text() == 'Hm. Grüß{"a"No'
 
 
+def test_figures_of_a_response_that_is_still_running_are_partial() -> None:
+    running = {"type": "response.in_progress", "response": {"model": "m", "usage": {"output_tokens": 3}}}
+    tap = ResponsesTap()
+    tap.feed("\n".join(sse(running)).encode())
+    assert (tap.finish().usage_source, tap.finish().output) == (UsageSource.PARTIAL, 3)
+
+
+def test_output_so_far_is_told_in_a_long_stream_too() -> None:
+    tap = ChatTap()
+    for made in range(2000):
+        usage = {"prompt_tokens": 3, "completion_tokens": made}
+        tap.feed("\r\n".join(sse(chunk(said(content="x" * 900), usage=usage))).encode())
+    assert tap.output_so_far() == 1999
+    assert tap.finish().output == 1999
+
+
 def test_text_of_a_whole_answer_is_told_even_when_it_was_cut() -> None:
     message = {"content": "Hello", "reasoning": "Hm", "tool_calls": [{"function": {"arguments": "{}"}}]}
     body = json.dumps({"choices": [{"message": message}], "usage": {}}).encode()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -14,7 +15,7 @@ from tests.support.recorded import cuts
 
 USAGE = {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}
 DROPPED = {"id": "c", "choices": [], "usage": USAGE}
-KEPT = (
+KEPT: tuple[dict[str, Any], ...] = (
     {"id": "c", "choices": [{"index": 0, "delta": {"content": "Hi"}}], "usage": None},
     {"id": "c", "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}], "usage": USAGE},
     {"id": "", "choices": [], "prompt_filter_results": [{"prompt_index": 0}]},

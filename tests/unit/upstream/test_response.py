@@ -89,6 +89,10 @@ def test_any_bytes_are_an_answer_or_a_bad_answer_and_nothing_else(data: bytes) -
         ("a status below 100", b"HTTP/1.1 099 Odd\r\nContent-Length: 0\r\n\r\n"),
         ("a header over 8 KiB", OK + b"X: " + b"h" * 9000 + b"\r\n\r\n"),
         ("more than 128 headers", OK + b"".join(b"x-%d: v\r\n" % number for number in range(129)) + b"\r\n"),
+        (
+            "a head over 64 KiB",
+            OK + b"".join(b"x-%d: %b\r\n" % (number, b"v" * 600) for number in range(120)) + b"\r\n",
+        ),
         ("interim answers without end", b"HTTP/1.1 100 Continue\r\n\r\n" * 9),
     ],
 )

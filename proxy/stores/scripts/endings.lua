@@ -1,0 +1,80 @@
+-- endings.lua: how a journal's entry ends a hold. Shared by settle.lua and totals.lua, behind common.lua.
+--
+-- An entry is four arguments: seq, hold id ("" when nothing was held), swept (0|1), charges.
+-- A sweep is an ordinary entry made by somebody else. It leaves a tombstone with its charge; the final entry takes that
+-- charge back and leaves a tombstone of its own wherever a sweep may still be on its way.
+local LATE_S = 3600    -- how long a final entry whose hold was lost is remembered
+
+local function entries_from(first)
+  local entries = {}
+  for i = first, #ARGV, 4 do
+    local charges, actual = rows(ARGV[i + 3], 5), {}
+    for c = 1, #charges, 5 do
+      if charges[c + 1] == RATE then actual[charges[c]] = charges[c + 2] end
+    end
+    entries[#entries + 1] = {seq = count(ARGV[i]), id = ARGV[i + 1], swept = ARGV[i + 2] == '1', charges = charges,
+      blob = ARGV[i + 3], actual = actual}
+  end
+  return entries
+end
+
+local function charge(charges, sign)
+  for c = 1, #charges, 5 do
+    if charges[c + 1] == BUDGET then try(spend, charges[c], sign * charges[c + 2], charges[c + 4]) end
+  end
+end
+
+local function take_back(blob, actual)
+  local charges = cmsgpack.unpack(blob)
+  charge(charges, -1)
+  for c = 1, #charges, 5 do
+    if charges[c + 1] == RATE then
+      try(shift, charges[c], (actual[charges[c]] or 0) - charges[c + 2], charges[c + 3])
+    end
+  end
+end
+
+local function bury(key, field, value, ttl_s)
+  redis.call('DEL', key)
+  redis.call('HSET', key, field, value)
+  redis.call('EXPIRE', key, int(ttl_s))
+end
+
+-- Counted now or before, a sweep leaves its charge where a final entry will look for it.
+local function sweep(entry, key, held, counts, in_sums)
+  local draws, swept, final = held[1], held[4], held[5]
+  if draws then give_back(entry.id, draws, held[2], entry.actual) end
+  local stands = swept or final -- another entry is charged for this hold
+  if counts and not stands then charge(entry.charges, 1) end
+  if in_sums and stands then charge(entry.charges, -1) end
+  if draws or not final then bury(key, 'swept', swept or entry.blob, KEPT_S) end
+end
+
+local function finish(entry, key, held, counts)
+  local draws, claimed, swept, final = held[1], held[3], held[4], held[5]
+  if draws then give_back(entry.id, draws, held[2], entry.actual) end
+  if counts then charge(entry.charges, 1) end
+  if swept then take_back(swept, entry.actual) end
+  if swept or (draws and claimed) then
+    bury(key, 'final', '1', KEPT_S)
+  elseif draws then
+    redis.call('DEL', key)
+  elseif counts and not final then
+    bury(key, 'final', '1', LATE_S)
+  end
+end
+
+-- Ends the hold of an entry. `counts`: its charges are not counted yet; `in_sums`: they were part of sums just now.
+local function conclude(entry, counts, in_sums)
+  if entry.id == '' then
+    if counts then charge(entry.charges, 1) end
+    return
+  end
+  local key = prefix .. 'h:' .. entry.id
+  local held = redis.call('HMGET', key, 'draws', 'said', 'claimed', 'swept', 'final')
+  if entry.swept then
+    sweep(entry, key, held, counts, in_sums)
+  else
+    finish(entry, key, held, counts)
+  end
+end
