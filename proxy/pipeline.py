@@ -31,7 +31,7 @@ from proxy.policy.facts import Facts
 from proxy.ports import Reply, Request
 from proxy.steps import relay
 from proxy.steps.attempt import Attempt
-from proxy.steps.errors import tell
+from proxy.steps.errors import not_cut, tell
 from proxy.steps.rows import refusal_row
 from proxy.steps.visit import Plan, Visit
 from proxy.steps.world import World
@@ -60,12 +60,14 @@ class Pipeline:
             visit.call = _attribute(visit, principal, where, match, ask)
             plan = self._decide(visit, match, visit.call, ask)
             async with Attempt(world, visit, plan) as attempt:
-                await self._forward(visit, plan, attempt)
-        except BaseException as error:
+                with not_cut():
+                    await self._forward(visit, plan, attempt)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the caller is told and a row remains
             self._row_of_refused(visit, error)
-            if not isinstance(error, Exception):
-                raise  # cancelled: the caller left, and there is nobody to tell
             await tell(visit, error, world)
+        except BaseException as left:  # cancelled: the caller left, and there is nobody to tell
+            self._row_of_refused(visit, left)
+            raise
         finally:
             world.gauge.ended()
 
@@ -87,7 +89,9 @@ class Pipeline:
         """Choose the upstream, price the call, and ask the policy what must be held for it."""
         world, generation = self._world, visit.generation
         if not world.books.healthy:
-            raise Unavailable("The journal cannot be written, and what cannot be recorded is not forwarded.", retry_after_s=5)
+            raise Unavailable(
+                "The journal cannot be written, and what cannot be recorded is not forwarded.", retry_after_s=5
+            )
         upstream = _upstream(visit, match, ask)
         model = ask.model.removeprefix(upstream.strip_prefix)
         price = _price(visit, ask, upstream, model) if ask.endpoint.metered else None
@@ -214,7 +218,8 @@ def _upstream(visit: Visit, match: Match, ask: Ask) -> Upstream:
     if found is None:
         near = routing.names_near(ask.model)
         raise NotFound(
-            f"No upstream serves the model {ask.model!r} in this dialect." + (f" Did you mean {' or '.join(near)}?" if near else ""),
+            f"No upstream serves the model {ask.model!r} in this dialect."
+            + (f" Did you mean {' or '.join(near)}?" if near else ""),
             code="model_not_found",
             param="model",
         )

@@ -118,8 +118,13 @@ class Settler(Protocol):
         """The last entry counted; None when the store knows nothing of this journal."""
         ...
 
-    async def post_totals(self, org: str, journal: str, seq: int, totals: Sequence[Charge]) -> None:
-        """Add a journal's sums up to ``seq`` where the store knows nothing of it; else nothing. Budgets only."""
+    async def post_totals(
+        self, org: str, journal: str, seq: int, totals: Sequence[Charge], recent: Sequence[Settlement] = ()
+    ) -> None:
+        """Add a journal's sums up to ``seq`` where the store knows nothing of it, else nothing; raises ``StoreAway``.
+
+        ``recent`` are entries in these sums that may have a hold in the store, or that a final one may still replace.
+        """
         ...
 
     async def claim_expired(self, org: str, limit: int) -> list[Expired]: ...

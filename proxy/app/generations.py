@@ -40,7 +40,7 @@ def generation_of(reading: Reading, table: PriceTable, demo_url: str | None) -> 
         prices = PriceBook(table, upstreams)
     except ValueError as error:
         raise ConfigError([Problem(str(settings.source), 1, 1, "upstreams", str(error))]) from None
-    rules = (BudgetRule(settings.budget),) if settings.budget else ()
+    rules = (BudgetRule.of(settings.budget),) if settings.budget else ()
     return Generation(
         id=reading.generation,
         directory=reading.directory,

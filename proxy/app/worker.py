@@ -66,7 +66,9 @@ class Worker:
 
     listener: Listener
 
-    def __init__(self, reading: Reading, slot: int, *, store_url: str, demo_url: str | None, log: Log, life: Life) -> None:
+    def __init__(
+        self, reading: Reading, slot: int, *, store_url: str, demo_url: str | None, log: Log, life: Life
+    ) -> None:
         settings = reading.settings
         self._settings, self._demo_url, self._log, self._life = settings, demo_url, log, life
         self._table, self._vocabulary = PriceTable.load(), Vocabulary()

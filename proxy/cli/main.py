@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from proxy.cli import check, init, keys, report, serve
+from proxy.cli import check, demo, init, keys, report, serve
 from proxy.config.problems import ConfigError
 
 EXIT_CONFIG = 2
@@ -18,7 +18,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-COMMANDS = (serve.serve, init.init, check.check)
+COMMANDS = (serve.serve, demo.demo, init.init, check.check)
 GROUPS = ((keys.app, "keys"), (report.report_app, "report"))
 
 for command in COMMANDS:

@@ -24,9 +24,16 @@ def usd_to_nusd(amount: str | int | Decimal) -> int:
 
 
 def format_usd(nusd: int, *, places: int = 6) -> str:
-    """Dollars with ``places`` decimals, half-even: ``4231000`` is ``"0.004231"``; never scientific notation."""
-    exact = (Decimal(nusd) / NANO_PER_USD).quantize(Decimal(1).scaleb(-places), ROUND_HALF_EVEN)
-    return f"{exact:f}"
+    """Dollars with ``places`` decimals (at most 9), half-even: ``4231000`` is ``"0.004231"``; never scientific notation.
+
+    Integers throughout: every answer carries such a figure, and Decimal took ten times as long.
+    """
+    step = 10 ** (9 - places)
+    whole, rest = divmod(abs(nusd), step)
+    if rest * 2 > step or (rest * 2 == step and whole & 1):
+        whole += 1
+    dollars, fraction = divmod(whole, 10**places)
+    return f"{'-' if nusd < 0 and whole else ''}{dollars}.{fraction:0{places}d}" if places else str(dollars)
 
 
 def exact_usd(nusd: int) -> str:

@@ -26,7 +26,7 @@ from proxy.journal.writer import Writer
 from proxy.ports import Settler
 
 BATCH: Final = 128  # entries a settlement: one script's worth, about a millisecond of the engine
-RESEND: Final = 4096  # after posting totals: entries sent again because their holds may still stand
+RECENT: Final = 1024  # entries that go with sums, because their holds may still stand
 GAPS: Final = 3  # in a row before we take a rest: two can be a failover at the wrong moment
 PAUSE_S: Final = (0.05, 1.0)
 
@@ -139,7 +139,7 @@ class JournalBooks:
         gaps = 0
         while lane.unsure or lane.behind > 0:
             try:
-                if lane.unsure:
+                while lane.unsure:
                     await self._compare(lane)
                 batch = lane.next(BATCH) or await self._reader.run(
                     partial(entries.after, journal=lane.journal, org=lane.org, seq=lane.settled, limit=BATCH)
@@ -168,12 +168,13 @@ class JournalBooks:
         mine = lane.journal == self._journal
         if applied is not None and mine and lane.known is not None and applied > lane.known:
             await self._refill(lane, lane.known, applied)
-        elif applied is not None or not lane.committed:
+        elif applied is not None or lane.known == 0:  # the latter: nothing of this journal was ever sent
             lane.resume(applied or 0)
         else:
-            seq, totals = await self._reader.run(partial(entries.totals_at, journal=lane.journal, org=lane.org))
-            await self._settler.post_totals(lane.org, lane.journal, seq, totals)
-            lane.resume(max(lane.settled, seq - RESEND))
+            read = partial(entries.sums, journal=lane.journal, org=lane.org, settled=lane.settled, limit=RECENT)
+            sums = await self._reader.run(read)
+            await self._settler.post_totals(lane.org, lane.journal, sums.seq, sums.totals, sums.recent)
+            lane.known = None  # and compare again: somebody else may have been faster
 
     async def _refill(self, lane: Lane, known: int, applied: int) -> None:
         self._trouble(

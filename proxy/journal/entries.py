@@ -93,15 +93,29 @@ def totals(db: sqlite3.Connection, journal: str | None = None) -> Mapping[str, i
     return dict(found.fetchall())
 
 
-def totals_at(db: sqlite3.Connection, journal: str, org: str) -> tuple[int, list[Charge]]:
-    """The last seq of a journal and its sums up to there, both of one moment."""
+class Sums(msgspec.Struct, frozen=True):
+    """A journal at one moment: its last seq, what it has spent per budget, and the entries asked for."""
+
+    seq: int
+    totals: list[Charge]
+    recent: list[Settlement]
+
+
+def sums(db: sqlite3.Connection, journal: str, org: str, settled: int, limit: int) -> Sums:
+    """The sums of a journal, with those of its last ``limit`` entries that lie behind ``settled`` or were swept."""
     number = _number(db, journal, org)
     db.execute("BEGIN")
     try:
         found = db.execute("SELECT key, amount, period_end FROM balances WHERE journal = ?", (number,)).fetchall()
-        return last_seq(db, number), [Charge(key, MeterKind.BUDGET, amount, 0, end) for key, amount, end in found]
+        last = last_seq(db, number)
+        recent = after(db, journal, org, max(0, last - limit), limit)
     finally:
         db.execute("ROLLBACK")
+    return Sums(
+        last,
+        [Charge(key, MeterKind.BUDGET, amount, 0, end) for key, amount, end in found],
+        [entry for entry in recent if entry.swept or entry.seq > settled],
+    )
 
 
 def note(db: sqlite3.Connection, key: str) -> bytes | None:

@@ -130,6 +130,10 @@ class Log:
         with self._transaction():
             self._db.execute("INSERT OR REPLACE INTO notes (key, value) VALUES (?, ?)", (key, value))
 
+    def probe(self) -> None:
+        """Write something, to see whether it can be."""
+        self.put_note("probe", b"")
+
     def checkpoint(self) -> None:
         """Sync what is committed and move it into the main file; waits for nobody."""
         self._db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()

@@ -8,11 +8,11 @@ rows stay in memory and ``healthy`` is False, which admission answers with 503.
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any, Final, TypeVar
 
@@ -20,7 +20,7 @@ from proxy.domain.errors import Unavailable
 from proxy.domain.meter import Settlement
 from proxy.domain.row import Row
 from proxy.journal.log import Booking, Log
-from proxy.journal.steady import SteadyLog, Trouble
+from proxy.journal.steady import DiskFails, SteadyLog, Trouble
 
 GATHER_S: Final = 0.005
 CHECKPOINT_S: Final = 1.0
@@ -90,7 +90,7 @@ class Writer:
         self._ring()
         try:
             return await answer
-        except (sqlite3.Error, OSError) as error:
+        except DiskFails as error:
             raise Unavailable("the journal cannot be written; try again shortly", code="journal_unavailable") from error
 
     async def close(self, timeout_s: float = 10.0) -> int:
@@ -112,47 +112,53 @@ class Writer:
             self._closing = self._given_up = True
 
     def _run(self) -> None:
-        while True:
-            self._sleep()
-            if not (self._queue or self._works) or self._given_up:
+        while not self._given_up:
+            self._rest()
+            if self._closing and not (self._queue or self._batch or self._works):
                 break
-            self._commit()
+            self._turn()
         if self._unsynced_since is not None:
-            self._log.checkpoint()
+            self._log.works(Log.checkpoint)
         self._log.close()
 
-    def _sleep(self) -> None:
+    def _rest(self) -> None:
         """Until there is something to do; what was committed is synced meanwhile."""
+        if self._log.failing:
+            self._wait(self._log.pause_s)
+            return
         while not (self._queue or self._works or self._closing):
             self._asleep = True
             if self._queue or self._works:  # came between the look and the flag
                 break
-            wait = None
-            if self._unsynced_since is not None:
-                wait = self._unsynced_since + CHECKPOINT_S - time.monotonic()
-            try:
-                if wait is None or wait > 0:
-                    self._bell.get(timeout=wait)
-                    continue
-            except Empty:
-                pass
-            self._sync()
+            if self._unsynced_since is None:
+                self._wait(None)
+            elif (due := self._unsynced_since + CHECKPOINT_S - time.monotonic()) > 0:
+                self._wait(due)
+            else:
+                self._sync()
         self._asleep = False
 
-    def _commit(self) -> None:
+    def _wait(self, timeout_s: float | None) -> None:
+        with suppress(Empty):
+            self._bell.get(timeout=timeout_s)
+
+    def _turn(self) -> None:
         gather = self._last_commit + GATHER_S - time.monotonic()
         if gather > 0 and not (self._closing or self._works):
             time.sleep(gather)
         while self._works:
             self._works.popleft()()
-        self._batch = [self._queue.popleft() for _ in range(min(len(self._queue), BATCH_ROWS))]
+        if not self._batch:
+            self._batch = [self._queue.popleft() for _ in range(min(len(self._queue), BATCH_ROWS))]
         if self._batch:
-            settlements = self._log.append(self._batch, lambda: self._given_up)
+            settlements = self._log.append(self._batch)
             if settlements is None:
                 return
             self._batch = []
             if settlements:
                 self._tell(self.committed, settlements)
+        elif self._log.failing:
+            self._log.works(Log.probe)  # nobody else would find out that the disk is well again
         self._last_commit = now = time.monotonic()
         if self._unsynced_since is None:
             self._unsynced_since = now
@@ -160,7 +166,7 @@ class Writer:
             self._sync()
 
     def _sync(self) -> None:
-        self._unsynced_since = None if self._log.checkpoint() else time.monotonic()
+        self._unsynced_since = None if self._log.works(Log.checkpoint) else time.monotonic()
 
 
 def _nobody_listens(settlements: list[Settlement]) -> None:

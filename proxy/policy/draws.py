@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import msgspec
 
 from proxy.domain.decision import Obligation, Reserve
 from proxy.domain.meter import Draw, MeterKind, Unit
-from proxy.policy.periods import period_at
+from proxy.policy.periods import TOTAL, Period, period_at
 
 
 class Amounts(msgspec.Struct, frozen=True):
@@ -32,20 +34,24 @@ def _amount(obligation: Obligation, amounts: Amounts) -> int:
     return amounts.expected_tokens if obligation.unit is Unit.TOKENS else 1
 
 
+@lru_cache(maxsize=1024)
+def _named(org: str, obligation: Obligation, period: Period) -> str:
+    """The key: the same for all calls of a period."""
+    return meter_key(org, obligation, period.name)
+
+
 def draw(obligation: Obligation, org: str, amounts: Amounts, at_us: int) -> Draw:
     """One draw, for the period that contains ``at_us`` (the store's clock)."""
-    period = period_at(
-        obligation.period if obligation.kind is MeterKind.BUDGET else "total", obligation.timezone, at_us
-    )
+    period = period_at(obligation.period, obligation.timezone, at_us) if obligation.kind is MeterKind.BUDGET else TOTAL
     return Draw(
-        key=meter_key(org, obligation, period.name),
-        kind=obligation.kind,
-        unit=obligation.unit,
-        amount=_amount(obligation, amounts),
-        limit=obligation.limit,
-        interval_us=obligation.interval_us,
-        period_start=period.start,
-        period_end=period.end,
-        enforce=obligation.enforce,
-        rule=obligation.rule,
+        _named(org, obligation, period),
+        obligation.kind,
+        obligation.unit,
+        _amount(obligation, amounts),
+        obligation.limit,
+        obligation.interval_us,
+        period.start,
+        period.end,
+        obligation.enforce,
+        obligation.rule,
     )

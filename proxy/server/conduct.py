@@ -26,10 +26,8 @@ async def conduct(service: Service, line: Line, head: RawRequestMessage, body: S
             line.must_end()
             await reply.whole(*service.answer(request, refusal))
             return
-        if gate.full() and head.path not in line.limits.always:
+        if not gate.enter() and not gate.enter(always=head.path in line.limits.always):
             await gate.wait()
-        else:
-            gate.enter()
         try:
             await service.handler(request, reply)
         finally:
@@ -51,7 +49,7 @@ async def _apologise(service: Service, request: Request, reply: Reply, error: Ba
     match error:
         case CallError():
             refusal: CallError = error
-        case asyncio.CancelledError():
+        case asyncio.CancelledError() if service.draining:
             refusal = Unavailable(
                 "The proxy is shutting down; try again.", code="shutting_down", retry_after_s=RETRY_AFTER_S
             )

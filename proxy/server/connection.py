@@ -9,6 +9,7 @@ reading: a socket that nobody reads cannot tell that its caller left.
 from __future__ import annotations
 
 import asyncio
+from typing import cast
 
 from aiohttp.base_protocol import BaseProtocol
 from aiohttp.http import HttpRequestParser, RawRequestMessage
@@ -26,6 +27,7 @@ from proxy.server.service import Service
 
 CLIENT_GONE = "client gone"  # the message that a cancelled walk finds in its CancelledError
 _READ_BUFFER = 65_536
+_WORK, _IDLE = Phase.WORK, Phase.IDLE  # on the path of every call, where a look into an Enum is worth avoiding
 _DRAIN_IDLE_S = 0.5  # while draining, an idle connection gets this long to show that a request is under way
 
 
@@ -81,7 +83,11 @@ class Connection(BaseProtocol):
         """Join the listener's connections, or leave at once when there are too many."""
         super().connection_made(transport)
         self._all.add(self)
-        if len(self._all) > self.limits.connections:
+        excess = len(self._all) - self.limits.connections
+        if excess > self.limits.connections:
+            self._deaf = True
+            cast("asyncio.Transport", transport).abort()  # a flood gets no words
+        elif excess > 0:
             self._reject(overloaded())
 
     def connection_lost(self, exc: BaseException | None) -> None:
@@ -123,7 +129,7 @@ class Connection(BaseProtocol):
         if messages:
             self._received = len(data)
             head, self._body = messages[0]
-            self.phase = Phase.WORK
+            self.phase = _WORK
             self.task = self._loop.create_task(conduct(self._service, self, head, self._body))
         elif data:
             self._received += len(data)
@@ -172,7 +178,7 @@ class Connection(BaseProtocol):
     def _next(self) -> None:
         if self._parser is None:
             return
-        self.enter(Phase.IDLE)
+        self.enter(_IDLE)
         self._received = 0
         self._parser.message_consumed()
         self._feed(b"")  # what came in one read with the last request is still in the parser
@@ -228,6 +234,7 @@ class Connection(BaseProtocol):
             return
         if self._service.draining and phase in (Phase.FRESH, Phase.IDLE) and waited_s > _DRAIN_IDLE_S:
             self._leave(heard=True)
+            return
         if not overdue(phase, waited_s, self._body.total_bytes, self.limits):
             return
         match phase:

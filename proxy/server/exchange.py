@@ -10,7 +10,6 @@ import asyncio
 import socket
 import struct
 from collections.abc import Mapping
-from enum import Enum, auto
 from typing import Protocol
 
 from aiohttp import hdrs
@@ -144,47 +143,32 @@ def _text(value: str) -> str:
         return raw.decode("latin-1")
 
 
-class _State(Enum):
-    NEW = auto()
-    OPEN = auto()
-    DONE = auto()
-
-
 class Reply:
     """The way back to the caller. Either ``whole`` once, or ``open`` then ``write`` then ``close`` or ``abort``.
 
     Every method that sends raises ``ClientGone`` when nobody is there any more, and waits while the caller is slow.
     """
 
-    __slots__ = ("_body", "_chunked", "_head", "_line", "_mute", "_state")
+    __slots__ = ("_body", "_chunked", "_head", "_line", "_mute", "begun", "finished")
 
     def __init__(self, line: Line, head: RawRequestMessage, body: StreamReader) -> None:
         self._line = line
         self._head = head
         self._body = body
-        self._state = _State.NEW
         self._chunked = False
         self._mute = False
-
-    @property
-    def begun(self) -> bool:
-        """Whether a status has been sent: nothing else can be said any more."""
-        return self._state is not _State.NEW
-
-    @property
-    def finished(self) -> bool:
-        """Whether the answer is complete, or broken off on purpose."""
-        return self._state is _State.DONE
+        self.begun = False  # a status has been sent: no other can be said any more
+        self.finished = False  # the answer is complete, or broken off on purpose
 
     async def whole(self, status: int, headers: Headers, body: bytes) -> None:
         """Send a complete answer. Raises ``ValueError`` before anything is sent when a header would break its line."""
-        if self._state is not _State.NEW:
-            raise _misused(self._state)
+        if self.begun:
+            raise _misused()
         mute = heads.bodiless(self._head.method, status)
         framing = [] if mute and status != 200 else [b"content-length: %d" % len(body)]  # noqa: PLR2004 - HEAD of a 200
         head = self._head_bytes(status, headers, framing)
         transport = self._transport()
-        self._state = _State.DONE
+        self.begun = self.finished = True
         if mute or not body:
             transport.write(head)
         elif len(body) < _LARGE:
@@ -196,20 +180,20 @@ class Reply:
 
     async def open(self, status: int, headers: Headers) -> None:
         """Send the head of a stream."""
-        if self._state is not _State.NEW:
-            raise _misused(self._state)
+        if self.begun:
+            raise _misused()
         self._mute = heads.bodiless(self._head.method, status)
         self._chunked = self._head.version != HttpVersion10 and not self._mute
         if not self._chunked and not self._mute:
             self._line.must_end()  # RFC 9112 6.3: without chunks, the end of the connection ends the body
         head = self._head_bytes(status, headers, [heads.CHUNKED] if self._chunked else [])
         self._transport().write(head)
-        self._state = _State.OPEN
+        self.begun = True
 
     async def write(self, data: bytes) -> None:
         """Send one piece of a stream."""
-        if self._state is not _State.OPEN:
-            raise _misused(self._state)
+        if self.finished or not self.begun:
+            raise _misused()
         transport = self._transport()
         if not data or self._mute:
             return
@@ -224,19 +208,23 @@ class Reply:
 
     async def close(self) -> None:
         """End a stream cleanly."""
-        if self._state is not _State.OPEN:
-            raise _misused(self._state)
+        if self.finished or not self.begun:
+            raise _misused()
         transport = self._transport()
-        self._state = _State.DONE
+        self.finished = True
         if self._chunked:
             transport.write(b"0\r\n\r\n")
         if self._line.writing_paused:
             await self._line.flushed()
 
     def abort(self) -> None:
-        """Break the connection after what was written, so that a broken answer cannot pass for a whole one."""
-        begun = self._state is _State.OPEN
-        self._state = _State.DONE
+        """Break the connection after what was written, so that a broken answer cannot pass for a whole one.
+
+        Nothing happens to an answer that is complete.
+        """
+        if self.finished:
+            return
+        begun, self.begun, self.finished = self.begun, True, True
         transport = self._line.transport
         if transport is None:
             return
@@ -260,5 +248,5 @@ class Reply:
         return transport
 
 
-def _misused(state: _State) -> RuntimeError:
-    return RuntimeError(f"this cannot be done to an answer that is {state.name}")
+def _misused() -> RuntimeError:
+    return RuntimeError("an answer is either whole, or opened, written and closed; each of these once")

@@ -16,7 +16,7 @@ RETRY_AFTER_S = 1.0
 
 
 class Gate:
-    """Counts calls in flight. Every ``enter`` that returned is matched by one ``leave``."""
+    """Counts calls in flight. Every place taken, by ``enter`` or ``wait``, is matched by one ``leave``."""
 
     __slots__ = ("_limits", "_waiting", "in_flight")
 
@@ -30,13 +30,12 @@ class Gate:
         """How many wait for room."""
         return len(self._waiting)
 
-    def full(self) -> bool:
-        """Whether a newcomer must use ``wait``: there is no room, or others came first."""
-        return self.in_flight >= self._limits.in_flight or bool(self._waiting)
-
-    def enter(self) -> None:
-        """Take a place without asking, for a caller who saw that it is not ``full`` or need not care."""
+    def enter(self, *, always: bool = False) -> bool:
+        """Take a place if there is one and nobody came first, or ``always``; says whether it was taken."""
+        if not always and (self.in_flight >= self._limits.in_flight or self._waiting):
+            return False
         self.in_flight += 1
+        return True
 
     async def wait(self) -> None:
         """Take a place when one becomes free; raises ``Unavailable`` when the queue is full or the wait too long."""

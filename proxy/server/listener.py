@@ -46,6 +46,11 @@ class Listener:
         return self._service.gate.in_flight
 
     @property
+    def queued(self) -> int:
+        """Calls that wait for room."""
+        return self._service.gate.queued
+
+    @property
     def connections(self) -> int:
         """Open connections."""
         return len(self._everybody)
@@ -89,10 +94,13 @@ class Listener:
             await asyncio.sleep(_POLL_S)
 
     def _sweep(self) -> None:
+        self._sweeper = self._service.loop.call_later(self._every_s, self._sweep)
         now = self._service.loop.time()
         for connection in list(self._everybody):
-            connection.check(now)
-        self._sweeper = self._service.loop.call_later(self._every_s, self._sweep)
+            try:
+                connection.check(now)
+            except Exception as defect:  # noqa: BLE001 - the deadlines of all others must not end with this one
+                self._service.report(defect)
 
 
 async def serve(

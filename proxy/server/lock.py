@@ -53,3 +53,18 @@ class StateLock:
         # The file stays: removing it would let a third process lock a name that the second one no longer sees.
         os.close(self._fd)
         self._fd = -1
+
+
+def owner_of(folder: Path) -> str | None:
+    """The process id of the proxy that owns ``folder``, ``unknown`` where it cannot be read; None when nobody does."""
+    try:
+        fd = os.open(folder / NAME, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return os.read(fd, 32).decode(errors="replace").strip() or "unknown"
+    finally:
+        os.close(fd)
+    return None

@@ -6,11 +6,11 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
+from proxy import ports
 from proxy.dialects import address
 from proxy.domain.errors import CallError, NotFound, Unauthenticated
 from proxy.domain.money import format_usd
 from proxy.domain.principal import Principal
-from proxy import ports
 from proxy.ports import Reply, Request
 from proxy.server import health
 from proxy.server.health import Readiness

@@ -76,7 +76,9 @@ Build = Callable[[Life], Awaitable[Work]]
 def run(build: Build, *, link_fd: int, drain: Drain) -> int:
     """Run a worker on uvloop until it is told to end; gives the exit code. What ``build`` raises is raised."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_live(build, socket.socket(fileno=link_fd), drain))
+        end = socket.socket(fileno=link_fd)
+        end.set_inheritable(False)  # a child of ours that kept it would keep the line open after our death
+        return runner.run(_live(build, end, drain))
 
 
 def settle_memory() -> None:

@@ -5,16 +5,32 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from proxy.dialects import routes
-from proxy.domain.errors import CallError, ClientGone
-from proxy.ports import Request
+from proxy.domain.errors import CallError, ClientGone, Unavailable
+from proxy.ports import DRAINING, Request
 from proxy.steps import receipt
 from proxy.steps.visit import Visit
 from proxy.steps.world import World
 
 JITTER = 0.1  # of a wait, so that a crowd that was refused together does not come back together
+
+
+@contextmanager
+def not_cut() -> Iterator[None]:
+    """Where a drain that took too long cuts the call: it becomes an error that the caller is told. Raises it."""
+    try:
+        yield
+    except asyncio.CancelledError as cut:
+        if DRAINING not in cut.args:
+            raise  # the caller left
+        raise Unavailable(
+            "The proxy is restarting and this call took too long to end; try again.", retry_after_s=1.0
+        ) from None
 
 
 async def tell(visit: Visit, error: Exception, world: World) -> None:
@@ -25,7 +41,9 @@ async def tell(visit: Visit, error: Exception, world: World) -> None:
     world.gauge.refused(visit.call, known)
     try:
         if visit.opened:
-            await visit.reply.write(visit.dialect.error_event(known, visit.request_id))
+            # A stream may have broken inside an event; the empty line ends what is left of it.
+            gap = b"" if visit.last_piece.endswith(b"\n\n") else b"\n\n"
+            await visit.reply.write(gap + visit.dialect.error_event(known, visit.request_id))
             visit.reply.abort()
         else:
             body = visit.dialect.error_body(known, visit.request_id)

@@ -49,6 +49,7 @@ async def stream(visit: Visit, plan: Plan, attempt: Attempt, answer: Answer, str
         if strip is not None:
             piece = strip.feed(piece)
         if piece:
+            visit.last_piece = piece
             await reply.write(piece)
         piece = await answer.piece()
     if strip is not None and (tail := strip.finish()):

@@ -31,6 +31,7 @@ class Visit:
     ask: Ask | None = None
     decision: Decision | None = None
     rowed: bool = False  # an attempt was made and has left its row
+    last_piece: bytes = b""  # that the caller was sent of a stream
     opened: bool = False  # the head of a stream is out: an error must now travel inside it
 
 

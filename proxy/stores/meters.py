@@ -3,16 +3,20 @@
 A hold that was asked for and not answered may still be taken later, when the engine catches up. So whoever gives up, by
 deadline or because the caller left, sends a release behind it: it gives back what was held and refuses the id for a while.
 While the store is away such releases are kept and sent when it returns; if even that fails, the lease ends the hold.
+Calls are then admitted from the local allowance, where the rules say so.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine, Sequence
 from typing import Any, Final
 
+from proxy.domain.decision import Obligation
 from proxy.domain.errors import StoreAway
 from proxy.domain.meter import Held, Hold, HoldState, Level
 from proxy.stores import keys
+from proxy.stores.allowance import Allowance
 from proxy.stores.errors import Refused, Unsent
 from proxy.stores.rows import EXACT, pack_draws
 from proxy.stores.store import Store
@@ -25,30 +29,32 @@ _PATIENCE_S: Final = 2.0
 
 
 class StoreMeters:
-    """Satisfies ``ports.Meters``. ``lease_s`` is how long a hold outlives the last touch."""
+    """Satisfies ``ports.Meters``. ``lease_s`` is how long a hold outlives the last touch; ``workers`` share an allowance."""
 
-    def __init__(self, store: Store, *, lease_s: float = LEASE_S) -> None:
+    def __init__(self, store: Store, *, lease_s: float = LEASE_S, workers: int = 1) -> None:
         self._store = store
+        self._allowance = Allowance(workers, round(lease_s * 1_000_000))
         self._lease_ms = round(lease_s * 1000)
         self._owed: dict[str, str] = {}  # holds given up whose release has not arrived: id to org
         self._tasks: set[asyncio.Task[None]] = set()
-        store.on_return(self._pay)
+        store.on_return(self._returned)
 
-    async def hold(self, hold: Hold) -> Held:
-        """Take room on every meter or on none. Raises ``StoreAway`` within the deadline; then nothing stays held.
+    async def hold(self, hold: Hold, wishes: Sequence[Obligation] = ()) -> Held:
+        """Take room on every meter or on none.
 
-        Raises ``ValueError`` for amounts beyond 2^53, before anything is sent.
+        While the store is away, ``wishes`` (in the order of the draws) say what may be granted here: then ``Held.local``.
+        Raises ``StoreAway`` within the deadline when nothing may; then nothing stays held. Raises ``ValueError`` for amounts
+        beyond 2^53, before anything is sent.
         """
-        names = (keys.open_holds(hold.org), keys.hold(hold.org, hold.id), keys.void(hold.org, hold.id))
         try:
-            reply = await self._store.run("hold", names, hold.id, self._lease_ms, *_contents(hold))
-        except (Unsent, Refused):
-            raise
-        except BaseException:
-            self.release(hold)
-            raise
-        self._store.clock.heard(reply[1])
-        return _held(reply)
+            held = await self._hold(hold)
+        except StoreAway:
+            local = self._allowance.hold(hold, wishes, self.time_us()) if len(wishes) == len(hold.draws) else None
+            if local is None:
+                raise
+            return local
+        self._allowance.seen(hold, held)
+        return held
 
     def time_us(self) -> int:
         """The store's clock as known here, in microseconds since 1970, without asking."""
@@ -61,6 +67,8 @@ class StoreMeters:
 
     def touch(self, hold: Hold, so_far_nusd: int) -> None:
         """Refresh the lease, and say what an orphan would cost by now; a hold that was swept or lost is taken again."""
+        if not self._store.up:
+            self._allowance.touch(hold.id, so_far_nusd, self.time_us())
         self._background(self._touch(hold, so_far_nusd))
 
     def release(self, hold: Hold) -> None:
@@ -73,6 +81,18 @@ class StoreMeters:
         """Wait for touches and releases that are under way."""
         while self._tasks:
             await asyncio.wait(self._tasks)
+
+    async def _hold(self, hold: Hold) -> Held:
+        names = (keys.open_holds(hold.org), keys.hold(hold.org, hold.id), keys.void(hold.org, hold.id))
+        try:
+            reply = await self._store.run("hold", names, hold.id, self._lease_ms, *_contents(hold))
+        except (Unsent, Refused):
+            raise
+        except BaseException:
+            self.release(hold)
+            raise
+        self._store.clock.heard(reply[1])
+        return _held(reply)
 
     async def _touch(self, hold: Hold, so_far_nusd: int) -> None:
         names = (keys.open_holds(hold.org), keys.hold(hold.org, hold.id), keys.void(hold.org, hold.id))
@@ -88,17 +108,18 @@ class StoreMeters:
             del self._owed[next(iter(self._owed))]  # the oldest; its lease ends it
         self._owed[hold_id] = org
 
-    def _pay(self) -> None:
+    def _returned(self) -> None:
+        self._allowance.returned()
         for hold_id, org in self._owed.items():
             self._background(self._release(hold_id, org))
 
-    def _background(self, work: Any) -> None:
+    def _background(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(_quietly(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
 
-async def _quietly(work: Any) -> None:
+async def _quietly(work: Coroutine[Any, Any, None]) -> None:
     try:
         await work
     except StoreAway:

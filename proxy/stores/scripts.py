@@ -33,7 +33,9 @@ class Script(msgspec.Struct, frozen=True):
 def load_scripts() -> dict[str, Script]:
     """Read the scripts that lie beside this file."""
     folder = Path(__file__).parent / "scripts"
-    return {name: _script(name, [(folder / f"{part}.lua").read_text("utf-8") for part in _PARTS[name]]) for name in _PARTS}
+    return {
+        name: _script(name, [(folder / f"{part}.lua").read_text("utf-8") for part in _PARTS[name]]) for name in _PARTS
+    }
 
 
 def _script(name: str, parts: list[str]) -> Script:

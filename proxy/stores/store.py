@@ -234,7 +234,7 @@ class Store:
         for callback in self._on_return:
             try:
                 callback()
-            except Exception:
+            except Exception:  # noqa: BLE001  # the keeper must outlive whatever others do on our return
                 _log.exception("what should happen when the store returns went wrong")
 
     def _lose(self, reason: str) -> None:

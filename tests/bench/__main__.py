@@ -46,7 +46,7 @@ def upstream_count(port: int) -> int:
 def measure(case: Case, target: Target, up: int, prompts: Prompts, folder: Path) -> Figure:
     """Throughput and CPU under load, then latency alone."""
     url = f"http://127.0.0.1:{target.port}{target.path}"
-    wrk(case, url, target.key, 0.5, prompts, folder, LOAD_CORE)  # connections and caches warm up
+    wrk(case, url, target.key, 1, prompts, folder, LOAD_CORE)  # connections and caches warm up
     before, cpu = upstream_count(up), cpu_us(target.pid) if target.pid else 0.0
     load = wrk(case, url, target.key, case.seconds, prompts, folder, LOAD_CORE)
     spent = (cpu_us(target.pid) if target.pid else 0.0) - cpu

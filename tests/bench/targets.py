@@ -149,7 +149,7 @@ admin: 127.0.0.1:{admin}
 state: {folder}/state
 directory: {folder}/directory.yaml
 demo: off
-budget: {{limit: $1000000000/month, timezone: UTC}}
+budget: {{limit: $5000000/month, timezone: UTC}}
 upstreams:
   bench: {{dialect: openai, base_url: "http://127.0.0.1:{up}/v1", models: ["bench-*"], prices: {{input: 0.20, output: 0.60}}}}
 """

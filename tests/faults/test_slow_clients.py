@@ -14,7 +14,14 @@ from proxy.server.limits import Limits
 from tests.support.listening import Caller, Desk, get, listening, on_uvloop, post
 
 QUICK = Limits(
-    head_s=0.3, body_s=0.6, body_grace_s=0.2, body_floor=1000, body_pace=100_000, write_s=0.5, keepalive_s=0.6, linger_s=0.2
+    head_s=0.3,
+    body_s=0.6,
+    body_grace_s=0.2,
+    body_floor=1000,
+    body_pace=100_000,
+    write_s=0.5,
+    keepalive_s=0.6,
+    linger_s=0.2,
 )
 
 
@@ -138,7 +145,7 @@ async def test_a_caller_who_stops_reading_stops_the_walk_and_is_cut_off() -> Non
         caller.writer.transport.pause_reading()  # type: ignore[attr-defined] # a Transport, which the stub calls a WriteTransport
         await caller.send(get("/flood"))
         async with asyncio.timeout(20):
-            while not desk.ended:
+            while not desk.ended:  # noqa: ASYNC110 - ends are a list, not an event
                 await asyncio.sleep(0.02)
         # What was written fits into the kernel's buffers and ours: nothing piles up in memory.
         assert desk.written < 32 << 20

@@ -18,6 +18,8 @@ from proxy.journal.schema import connect, connect_readonly, machine_id
 from proxy.journal.writer import QUEUE_ROWS, Writer
 from tests.support.journal_rows import make_row
 
+LARGE = b"x" * 30_000  # more than a file without rows has room for
+
 
 class Disk:
     """Opens logs on a file that may be told to be full: SQLite's own limit, so it really says SQLITE_FULL."""
@@ -98,12 +100,12 @@ async def test_a_full_disk_stops_admission_and_loses_nothing(disk: Disk) -> None
     writer.committed = heard = Heard()
     assert writer.healthy
     for n in range(20):
-        writer.put(make_row(f"r{n}", 1), f"r{n}:1")
+        writer.put(make_row(f"r{n}", 1, facts=LARGE), f"r{n}:1")
     async with asyncio.timeout(10):
         while writer.healthy:
             await asyncio.sleep(0.002)
     with pytest.raises(Unavailable):
-        await writer.run(partial(Log.open, row=make_row("open")))
+        await writer.run(partial(Log.open, row=make_row("open", facts=LARGE)))
     assert heard.entries == []
     assert writer.waiting == 20
     disk.full = False
@@ -119,14 +121,14 @@ async def test_a_disk_that_stays_full_does_not_hold_up_the_end_and_says_what_was
     disk.full = True
     writer = Writer(disk.open, disk.trouble)
     for n in range(7):
-        writer.put(make_row(f"r{n}", 1), f"r{n}:1")
+        writer.put(make_row(f"r{n}", 1, facts=LARGE), f"r{n}:1")
     assert await writer.close(timeout_s=0.3) == 7
 
 
 async def test_memory_is_bounded_while_the_disk_is_full(disk: Disk) -> None:
     disk.full = True
     writer = Writer(disk.open, disk.trouble)
-    row = make_row("r", 1)
+    row = make_row("r", 1, facts=LARGE)
     for _ in range(QUEUE_ROWS + 1000):
         writer.put(row, "r:1")
     assert not writer.healthy
@@ -166,7 +168,7 @@ async def test_a_row_with_broken_text_stops_nobody(writer: Writer, heard: Heard,
     writer.put(make_row("r1", 1, client_request_id="\udcff"), "r1:1")
     writer.put(make_row("r2", 1), "r2:1")
     await heard.count(2)
-    assert disk.events == ["journal_row_salvaged"]
+    assert disk.events == ["journal_row_odd"]
     db = connect_readonly(disk.path)
     assert entries.rows_of(db, "r1")[0].client_request_id == "\\udcff"
     db.close()

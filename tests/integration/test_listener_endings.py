@@ -14,10 +14,10 @@ from proxy.server.listener import DRAINING
 from tests.support.listening import Caller, Desk, get, listening, on_uvloop, post
 
 
-async def until(what: object, *, is_true: bool = True) -> None:
+async def until(what: object) -> None:
     """Wait for a container to fill, or a callable to agree."""
     async with asyncio.timeout(20):
-        while bool(what() if callable(what) else what) is not is_true:
+        while not (what() if callable(what) else what):  # noqa: ASYNC110 - whatever it is, it is no event
             await asyncio.sleep(0.005)
 
 

@@ -17,26 +17,75 @@ def raw(first: str, *lines: str, body: bytes = b"") -> bytes:
     return "\r\n".join([first, *lines, "", ""]).encode("latin-1") + body
 
 
+# fmt: off - one probe a line
 REFUSED = [
     # framing: RFC 9112 6.1 to 7.1
-    (400, "6.1: both lengths", raw("POST /v1/x HTTP/1.1", "host: p", "content-length: 5", "transfer-encoding: chunked", body=b"0\r\n\r\n")),
-    (400, "6.1: both, the other order", raw("POST /v1/x HTTP/1.1", "host: p", "transfer-encoding: chunked", "content-length: 5", body=b"0\r\n\r\n")),
-    (400, "6.1: a coding before chunked", raw("POST /v1/x HTTP/1.1", "host: p", "transfer-encoding: gzip, chunked", body=b"0\r\n\r\n")),
-    (400, "6.1: chunked twice", raw("POST /v1/x HTTP/1.1", "host: p", "transfer-encoding: chunked, chunked", body=b"0\r\n\r\n")),
-    (400, "6.3: chunked not final", raw("POST /v1/x HTTP/1.1", "host: p", "transfer-encoding: chunked, gzip", body=b"0\r\n\r\n")),
+    (
+        400,
+        "6.1: both lengths",
+        raw("POST /v1/x HTTP/1.1", "host: p", "content-length: 5", "transfer-encoding: chunked", body=b"0\r\n\r\n"),
+    ),
+    (
+        400,
+        "6.1: both, the other order",
+        raw("POST /v1/x HTTP/1.1", "host: p", "transfer-encoding: chunked", "content-length: 5", body=b"0\r\n\r\n"),
+    ),
+    (
+        400,
+        "6.1: a coding before chunked",
+        raw("POST /v1/x HTTP/1.1", "host: p", "transfer-encoding: gzip, chunked", body=b"0\r\n\r\n"),
+    ),
+    (
+        400,
+        "6.1: chunked twice",
+        raw("POST /v1/x HTTP/1.1", "host: p", "transfer-encoding: chunked, chunked", body=b"0\r\n\r\n"),
+    ),
+    (
+        400,
+        "6.3: chunked not final",
+        raw("POST /v1/x HTTP/1.1", "host: p", "transfer-encoding: chunked, gzip", body=b"0\r\n\r\n"),
+    ),
     (400, "7: unknown coding", raw("POST /v1/x HTTP/1.1", "host: p", "transfer-encoding: identity", body=b"0\r\n\r\n")),
     (400, "7: almost chunked", raw("POST /v1/x HTTP/1.1", "host: p", "transfer-encoding: xchunked", body=b"0\r\n\r\n")),
-    (400, "6.1: chunked needs 1.1", raw("POST /v1/x HTTP/1.0", "host: p", "transfer-encoding: chunked", body=b"0\r\n\r\n")),
-    (400, "6.3: two lengths", raw("POST /v1/x HTTP/1.1", "host: p", "content-length: 5", "content-length: 6", body=b"hello")),
-    (400, "6.3: the same length twice", raw("POST /v1/x HTTP/1.1", "host: p", "content-length: 5", "content-length: 5", body=b"hello")),
+    (
+        400,
+        "6.1: chunked needs 1.1",
+        raw("POST /v1/x HTTP/1.0", "host: p", "transfer-encoding: chunked", body=b"0\r\n\r\n"),
+    ),
+    (
+        400,
+        "6.3: two lengths",
+        raw("POST /v1/x HTTP/1.1", "host: p", "content-length: 5", "content-length: 6", body=b"hello"),
+    ),
+    (
+        400,
+        "6.3: the same length twice",
+        raw("POST /v1/x HTTP/1.1", "host: p", "content-length: 5", "content-length: 5", body=b"hello"),
+    ),
     (400, "6.3: a list of lengths", raw("POST /v1/x HTTP/1.1", "host: p", "content-length: 5, 5", body=b"hello")),
     (400, "8.6: a signed length", raw("POST /v1/x HTTP/1.1", "host: p", "content-length: +5", body=b"hello")),
     (400, "8.6: a negative length", raw("POST /v1/x HTTP/1.1", "host: p", "content-length: -1")),
     (400, "8.6: a length in hex", raw("POST /v1/x HTTP/1.1", "host: p", "content-length: 0x5", body=b"hello")),
-    (400, "8.6: a length beyond 64 bits", raw("POST /v1/x HTTP/1.1", "host: p", "content-length: 99999999999999999999999")),
-    (400, "7.1: a chunk size that is none", raw("POST /v1/x HTTP/1.1", "host: p", "transfer-encoding: chunked", body=b"zz\r\nhello\r\n0\r\n\r\n")),
-    (400, "7.1: a chunk longer than said", raw("POST /v1/x HTTP/1.1", "host: p", "transfer-encoding: chunked", body=b"2\r\nhello\r\n0\r\n\r\n")),
-    (400, "7.1: a chunk size beyond 64 bits", raw("POST /v1/x HTTP/1.1", "host: p", "transfer-encoding: chunked", body=b"fffffffffffffffff\r\nhello")),
+    (
+        400,
+        "8.6: a length beyond 64 bits",
+        raw("POST /v1/x HTTP/1.1", "host: p", "content-length: 99999999999999999999999"),
+    ),
+    (
+        400,
+        "7.1: a chunk size that is none",
+        raw("POST /v1/x HTTP/1.1", "host: p", "transfer-encoding: chunked", body=b"zz\r\nhello\r\n0\r\n\r\n"),
+    ),
+    (
+        400,
+        "7.1: a chunk longer than said",
+        raw("POST /v1/x HTTP/1.1", "host: p", "transfer-encoding: chunked", body=b"2\r\nhello\r\n0\r\n\r\n"),
+    ),
+    (
+        400,
+        "7.1: a chunk size beyond 64 bits",
+        raw("POST /v1/x HTTP/1.1", "host: p", "transfer-encoding: chunked", body=b"fffffffffffffffff\r\nhello"),
+    ),
     # heads: RFC 9112 2.2 to 5.2
     (400, "2.2: space before the first header", b"GET /v1/x HTTP/1.1\r\n " + HOST + b"\r\n"),
     (400, "5.1: space before the colon", raw("GET /v1/x HTTP/1.1", "host: p", f"x-a : {CANARY}")),
@@ -83,7 +132,17 @@ REFUSED = [
     (400, "9.3.6: CONNECT", raw("CONNECT proxy:443 HTTP/1.1", "host: proxy:443")),
     (405, "9.3.8: TRACE", raw("TRACE /v1/x HTTP/1.1", "host: p")),
     (405, "a method no API has", raw("PROPFIND /v1/x HTTP/1.1", "host: p")),
-    (400, "7.8: WebSocket", get("/v1/x", "connection: upgrade", "upgrade: websocket", "sec-websocket-version: 13", "sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==")),
+    (
+        400,
+        "7.8: WebSocket",
+        get(
+            "/v1/x",
+            "connection: upgrade",
+            "upgrade: websocket",
+            "sec-websocket-version: 13",
+            "sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==",
+        ),
+    ),
     (400, "7.8: another protocol", get("/v1/x", "connection: upgrade", "upgrade: foo")),
     (417, "10.1.1: another expectation", post("/v1/x", b"hello", "expect: 200-ok")),
     (417, "10.1.1: one expectation too many", post("/v1/x", b"hello", "expect: 100-continue, foo")),
@@ -92,10 +151,13 @@ REFUSED = [
     (415, "8.4: two codings", post("/v1/x", b"hello", "content-encoding: identity, gzip")),
     (413, "15.5.14: 100 MB declared", raw("POST /v1/x HTTP/1.1", "host: p", f"content-length: {100 << 20}")),
 ]
+# fmt: on
 
 
 @pytest.mark.parametrize(("status", "reason", "probe"), REFUSED, ids=[reason for _, reason, _ in REFUSED])
-def test_a_request_that_cannot_be_trusted_is_refused_and_its_connection_ends(status: int, reason: str, probe: bytes) -> None:
+def test_a_request_that_cannot_be_trusted_is_refused_and_its_connection_ends(
+    status: int, reason: str, probe: bytes
+) -> None:
     del reason
 
     @on_uvloop
@@ -115,6 +177,7 @@ def test_a_request_that_cannot_be_trusted_is_refused_and_its_connection_ends(sta
     probing()
 
 
+# fmt: off
 ACCEPTED = [
     ("chunked in any case", raw("POST /v1/x HTTP/1.1", "host: p", "transfer-encoding: Chunked", body=b"5\r\nhello\r\n0\r\n\r\n"), b"hello"),
     ("a chunk extension and a trailer", raw("POST /v1/x HTTP/1.1", "host: p", "transfer-encoding: chunked", body=b"5;a=b\r\nhello\r\n0\r\nx: y\r\n\r\n"), b"hello"),
@@ -127,6 +190,7 @@ ACCEPTED = [
     ("no Host in HTTP/1.0", raw("POST /v1/x HTTP/1.0", "content-length: 5", body=b"hello"), b"hello"),
     ("dots that are no segments", post("/v1/a..b/.well-known/x...", b"hello"), b"hello"),
 ]
+# fmt: on
 
 
 @pytest.mark.parametrize(("reason", "probe", "body"), ACCEPTED, ids=[reason for reason, _, _ in ACCEPTED])
@@ -188,7 +252,9 @@ async def test_a_chunked_body_is_cut_while_it_is_read() -> None:
 async def test_a_small_chunked_body_above_the_limit_is_refused_too() -> None:
     desk = Desk()
     async with listening(desk, Limits(body_bytes=4)) as there:
-        caller = await there.call(raw("POST /v1/x HTTP/1.1", "host: p", "transfer-encoding: chunked", body=b"5\r\nhello\r\n0\r\n\r\n"))
+        caller = await there.call(
+            raw("POST /v1/x HTTP/1.1", "host: p", "transfer-encoding: chunked", body=b"5\r\nhello\r\n0\r\n\r\n")
+        )
         assert (await caller.answer()).status == 413
 
 

@@ -33,8 +33,13 @@ class Stream:
 def test_every_worker_serves_on_the_same_port_and_all_end_together(tmp_path: Path) -> None:
     with Supervised(tmp_path / "state", workers=2) as program:
         workers = program.worker_pids()
-        served_by: set[int] = set()
-        program.until(lambda: served_by.add(int(program.get("/pid")[1])) or served_by == workers)
+        waited_for = set(workers)
+
+        def all_have_served() -> bool:
+            waited_for.discard(int(program.get("/pid")[1]))
+            return not waited_for
+
+        program.until(all_have_served)
         program.signal(signal.SIGTERM)
         assert program.ended() == 0
         assert not any(alive(pid) for pid in workers)
@@ -115,7 +120,7 @@ def test_a_second_order_to_stop_means_now(tmp_path: Path) -> None:
         with Supervised(tmp_path / f"state-{number}") as program:
             stream = Stream(program)
             program.signal(number)
-            program.until(lambda: program.get("/readyz", admin=True)[0] == 503)  # noqa: B023 - called before the next round
+            program.until(lambda: program.get("/readyz", admin=True)[0] == 503)
             program.signal(number)
             assert stream.rest() == "cut…"
             assert program.ended() == 0

@@ -31,7 +31,7 @@ def binary_of(kind: str) -> str | None:
 @contextmanager
 def short_folder() -> Iterator[Path]:
     """A new folder with a short name: a socket's path has 107 bytes."""
-    folder = Path(tempfile.mkdtemp(prefix="tg", dir="/tmp"))  # noqa: S108  # mkdtemp makes it ours alone
+    folder = Path(tempfile.mkdtemp(prefix="tg", dir="/tmp"))
     try:
         yield folder
     finally:

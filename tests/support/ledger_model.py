@@ -1,26 +1,24 @@
 """A world of workers, journals and one store that is flushed, set back, paused and raced: what the ledger test drives.
 
-The journals here follow the rules of the real ones: an entry is in the file before it is sent; a swept entry is neutralised
-in the file when the final one comes; a second sweep sends the first one's entry again. Everything else is the real thing:
+The journals are on paper. Everything else is the real thing:
 real engine, real scripts, real client. Time moves by moving every time that the store keeps, which the scripts cannot
 tell from a clock that moved.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from random import Random
-from typing import Final
+from typing import Any, Final
 
 import msgspec
-import redis
 
 from proxy.domain.meter import Charge, Draw, Expired, Gap, Hold, HoldState, MeterKind, Settlement, Unit
 from proxy.stores.meters import StoreMeters
 from proxy.stores.settler import StoreSettler
 from proxy.stores.store import Store
+from tests.support.paper_journal import PaperJournals
 
 ORG: Final = "acme"
 LEASE_S: Final = 1000.0
@@ -39,19 +37,9 @@ for _, key in ipairs(redis.call('KEYS', '*')) do
 end"""
 
 
-class Entry(msgspec.Struct):
-    """A line of a journal; ``void`` when a better row took its place."""
-
-    hold_id: str
-    charges: tuple[Charge, ...]
-    swept: bool = False
-    void: bool = False
-
-
 class Lane(msgspec.Struct):
     """How far a worker believes the store has counted its journal, and the batch it has sent and not seen answered."""
 
-    entries: list[Entry] = []
     settled: int = 0
     unsure: bool = True
     flight: list[Settlement] = []
@@ -60,13 +48,13 @@ class Lane(msgspec.Struct):
 class World:
     """Two replicas of the proxy, three journals, one store. ``random`` decides everything."""
 
-    def __init__(self, random: Random, stores: list[Store], raw: redis.Redis) -> None:
+    def __init__(self, random: Random, stores: list[Store], raw: Any) -> None:
         self.random = random
         self.raw = raw
         self.meters = [StoreMeters(store, lease_s=LEASE_S) for store in stores]
         self.settlers = [StoreSettler(store, lease_s=0, claim_s=LEASE_S) for store in stores]
         self.lanes = {name: Lane() for name in JOURNALS}
-        self.standing: dict[str, tuple[str, int]] = {}  # hold id: where the row that stands for it is
+        self.journals = PaperJournals(ORG, JOURNALS)
         self.live: dict[str, tuple[Hold, str]] = {}  # calls that run, and whose worker has them
         self.copy: list[tuple[bytes, bytes]] | None = None
         self.offset_s = 0  # of the world's clock to the engine's
@@ -106,10 +94,13 @@ class World:
         if self.live:
             hold_id = self.random.choice(list(self.live))
             hold, journal = self.live.pop(hold_id)
-            charges = tuple(self._charge(draw, self.random.choice((0, draw.amount, self.random.randint(0, 90)))) for draw in hold.draws)
+            charges = tuple(
+                self._charge(draw, self.random.choice((0, draw.amount, self.random.randint(0, 90))))
+                for draw in hold.draws
+            )
             if self.random.random() < 0.1:
                 charges = (*charges, Charge(f"{{{ORG}}}:m:added", MeterKind.BUDGET, 7))
-            self._commit(journal, Entry(hold_id, charges))
+            self.journals.end(journal, hold_id, charges)
 
     async def release(self) -> None:
         if self.live:
@@ -137,7 +128,7 @@ class World:
             return
         if lane.unsure:
             await self._compare(name)
-        lane.flight = self._read(name, lane.settled, self.random.choice((1, 2, 8)))
+        lane.flight = self.journals.read(name, lane.settled, self.random.choice((1, 2, 8)))
 
     async def deliver(self) -> None:
         await self._deliver(self.random.choice(JOURNALS))
@@ -147,7 +138,7 @@ class World:
         name = self.random.choice(JOURNALS)
         lane = self.lanes[name]
         if lane.settled and not lane.flight and not lane.unsure:
-            lane.flight = self._read(name, self.random.randrange(lane.settled), self.random.choice((1, 3)))
+            lane.flight = self.journals.read(name, self.random.randrange(lane.settled), self.random.choice((1, 3)))
             await self._deliver(name)
 
     # What the world does.
@@ -160,7 +151,11 @@ class World:
         self._move(self.random.choice((-90_000, -5_000, 5_000, 90_000)))
 
     async def save(self) -> None:
-        self.copy = [(key, self.raw.dump(key)) for key in self.raw.keys("*")]
+        names = self.raw.keys("*")
+        pipeline = self.raw.pipeline()
+        for name in names:
+            pipeline.dump(name)
+        self.copy = list(zip(names, pipeline.execute(), strict=True))
         self.copied_at = self.offset_s
 
     async def failover(self) -> None:
@@ -172,7 +167,7 @@ class World:
         pipeline = self.raw.pipeline()
         pipeline.flushall()
         for key, value in self.copy:
-            pipeline.restore(key, 0 if b":h:" not in key else 0, value)
+            pipeline.restore(key, 0, value)
         pipeline.execute()
         now, self.offset_s = self.offset_s, self.copied_at
         self._move(now - self.copied_at)
@@ -204,73 +199,22 @@ class World:
             for name in JOURNALS:
                 for orphan in await self._settler(name).claim_expired(ORG, 1000):
                     await self._sweep(name, orphan)
-            behind = any(lane.unsure or lane.settled < len(lane.entries) for lane in self.lanes.values())
+            behind = any(lane.unsure or lane.settled < self.journals.last(name) for name, lane in self.lanes.items())
             if not behind and not self.raw.zcard(f"{{{ORG}}}:open"):
                 return
         raise AssertionError("the journals never come to rest")
 
-    # What must be true.
-
-    def check_reserved(self) -> None:
-        """What is reserved is what open holds have drawn, at every moment."""
-        wanted: Counter[bytes] = Counter()
-        for name in self.raw.zrange(f"{{{ORG}}}:open", 0, -1):
-            flat = msgspec.msgpack.decode(self.raw.hget(b"{acme}:h:" + name, "draws"))
-            for i in range(0, len(flat), 7):
-                if flat[i + 1] % 4 == 0:
-                    wanted[flat[i].encode()] += flat[i + 2]
-        for key in self.raw.scan_iter("*:m:budget*"):
-            assert int(self.raw.hget(key, "r") or 0) == wanted[key], f"{key!r} reserves what no hold has drawn"
-
-    def check_rest(self) -> None:
-        """Counters are the sum of the journals, and nothing is held."""
-        truth: Counter[str] = Counter()
-        for lane in self.lanes.values():
-            for entry in lane.entries:
-                for charge in () if entry.void else entry.charges:
-                    truth[charge.key] += charge.amount if charge.kind is MeterKind.BUDGET else 0
-        for key in self.raw.scan_iter("*:m:*"):
-            kind = self.raw.type(key)
-            assert kind != b"zset", f"{key!r}: a lease is left"
-            if kind == b"hash":
-                spent, reserved = (int(value or 0) for value in self.raw.hmget(key, "s", "r"))
-                due = truth.pop(key.decode(), 0)
-                assert spent == due, f"{key!r} shows {spent}, the journals say {due}"
-                assert reserved == 0, f"{key!r}: {reserved} is still reserved"
-        assert not +truth, f"not counted: {truth}"
-        assert self.raw.zcard(f"{{{ORG}}}:open") == 0, "a hold is open"
-        for key in self.raw.scan_iter("*:h:*"):
-            assert self.raw.hget(key, "draws") is None, f"{key!r}: a hold is left"
-
-    # The rules of a journal.
-
-    def _commit(self, name: str, entry: Entry) -> None:
-        if entry.hold_id in self.standing:
-            journal, index = self.standing[entry.hold_id]
-            old = self.lanes[journal].entries[index]
-            assert old.swept, "one call, two ends"
-            old.void = True
-        self.lanes[name].entries.append(entry)
-        self.standing[entry.hold_id] = name, len(self.lanes[name].entries) - 1
+    # How a worker settles.
 
     async def _sweep(self, name: str, orphan: Expired) -> None:
-        standing = self.standing.get(orphan.hold_id)
-        if standing is None:
-            amount = max(orphan.so_far_nusd, orphan.floor_nusd)
-            charges = tuple(self._charge(draw, amount) for draw in orphan.draws)
-            self._commit(name, Entry(orphan.hold_id, charges, swept=True))
-            return
-        journal, index = standing
-        try:
-            await self._settler(name).settle(self._read(journal, index, 1))
-        except Gap:
-            self.lanes[journal].unsure = True
-
-    def _read(self, name: str, after: int, limit: int) -> list[Settlement]:
-        return [
-            Settlement(ORG, name, after + n, "" if e.void else e.hold_id, () if e.void else e.charges, e.swept and not e.void)
-            for n, e in enumerate(self.lanes[name].entries[after : after + limit], 1)
-        ]
+        amount = max(orphan.so_far_nusd, orphan.floor_nusd)
+        charges = tuple(self._charge(draw, amount) for draw in orphan.draws)
+        standing = self.journals.sweep(name, orphan.hold_id, charges)
+        if standing is not None:
+            try:
+                await self._settler(name).settle([standing])
+            except Gap:
+                self.lanes[standing.journal].unsure = True
 
     async def _deliver(self, name: str) -> None:
         lane = self.lanes[name]
@@ -290,39 +234,39 @@ class World:
         lane.flight, lane.unsure = [], True
 
     async def _compare(self, name: str) -> None:
-        lane = self.lanes[name]
+        lane, last = self.lanes[name], self.journals.last(name)
         applied = await self._settler(name).applied(ORG, name)
-        if applied is not None or not lane.entries:
-            lane.settled = applied or 0
-        else:
-            sums: Counter[tuple[str, int]] = Counter()
-            for entry in lane.entries:
-                for charge in () if entry.void else entry.charges:
-                    if charge.kind is MeterKind.BUDGET:
-                        sums[charge.key, charge.period_end] += charge.amount
-            totals = [Charge(key, MeterKind.BUDGET, amount, 0, end) for (key, end), amount in sums.items()]
-            recent = self._read(name, 0, len(lane.entries))
-            await self._settler(name).post_totals(ORG, name, len(lane.entries), totals, recent)
-            lane.settled = len(lane.entries)
-        lane.unsure = False
+        if applied is None and last:
+            recent = self.journals.read(name, 0, last)
+            await self._settler(name).post_totals(ORG, name, last, self.journals.totals(name), recent)
+            applied = last
+        lane.settled, lane.unsure = applied or 0, False
 
     async def _catch_up(self, name: str) -> None:
         lane = self.lanes[name]
-        while lane.unsure or lane.settled < len(lane.entries):
+        while lane.unsure or lane.settled < self.journals.last(name):
             if lane.unsure:
                 await self._compare(name)
-            lane.flight = self._read(name, lane.settled, 64)
+            lane.flight = self.journals.read(name, lane.settled, 64)
             await self._deliver(name)
 
     def _draws(self) -> tuple[Draw, ...]:
         """What the policy of this generation wants: keys, limits and modes change from one to the next."""
         random, rule = self.random, self.generation % 3
         start = (self._now_s() // PERIOD_S - (random.random() < 0.05)) * PERIOD_S
-        period = {"period_start": start - self.offset_s, "period_end": start + PERIOD_S - self.offset_s}
+        since, until = start - self.offset_s, start + PERIOD_S - self.offset_s
         tag = f"{{{ORG}}}:m:"
         draws = [
             Draw(f"{tag}budget-total", MeterKind.BUDGET, Unit.NUSD, random.randint(0, 50), 10**12),
-            Draw(f"{tag}budget-{rule}:{start}", MeterKind.BUDGET, Unit.NUSD, random.randint(0, 50), 2_000 + 500 * rule, **period),
+            Draw(
+                f"{tag}budget-{rule}:{start}",
+                MeterKind.BUDGET,
+                Unit.NUSD,
+                random.randint(0, 50),
+                2_000 + 500 * rule,
+                period_start=since,
+                period_end=until,
+            ),
             Draw(f"{tag}rate", MeterKind.RATE, Unit.TOKENS, random.randint(0, 50), 10**5, interval_us=1000),
             Draw(f"{tag}live-{rule}", MeterKind.PARALLEL, Unit.CALLS, 1, 30, enforce=rule != 1),
         ]

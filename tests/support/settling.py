@@ -58,12 +58,7 @@ class CountingStore:
             if entry.seq > applied + 1:
                 raise Gap(applied)
             counts = entry.seq == applied + 1
-            if not entry.hold_id:
-                self._charge(entry.charges, 1 if counts else 0)
-            elif entry.swept:
-                self._sweep(entry, counts=counts)
-            else:
-                self._finish(entry, counts=counts)
+            self._conclude(entry, counts=counts, in_sums=False)
             if counts:
                 self.applied_of[entry.org, entry.journal] = entry.seq
         if self.lose_replies:
@@ -75,12 +70,17 @@ class CountingStore:
         self._reach()
         return self.applied_of.get((org, journal))
 
-    async def post_totals(self, org: str, journal: str, seq: int, totals: Sequence[Charge]) -> None:
-        """Take a journal's sums over, once."""
+    async def post_totals(
+        self, org: str, journal: str, seq: int, totals: Sequence[Charge], recent: Sequence[Settlement] = ()
+    ) -> None:
+        """Take a journal's sums over, once, and end what its recent entries held."""
         self._reach()
-        if (org, journal) not in self.applied_of:
-            self._charge(totals, 1)
-            self.applied_of[org, journal] = seq
+        if (org, journal) in self.applied_of:
+            return
+        self._charge(totals, 1)
+        for entry in recent:
+            self._conclude(entry, counts=False, in_sums=True)
+        self.applied_of[org, journal] = seq
 
     async def claim_expired(self, org: str, limit: int) -> list[Expired]:
         """Every hold of the org that nobody claimed yet."""
@@ -115,20 +115,22 @@ class CountingStore:
             self.reserved[draw.key] -= draw.amount
         return hold
 
-    def _sweep(self, entry: Settlement, *, counts: bool) -> None:
-        if not counts:
-            return
-        self._give_back(entry.hold_id)
-        if entry.hold_id not in self.swept and entry.hold_id not in self.final:
-            self._charge(entry.charges, 1)
-            self.swept[entry.hold_id] = entry.charges
-
-    def _finish(self, entry: Settlement, *, counts: bool) -> None:
+    def _conclude(self, entry: Settlement, *, counts: bool, in_sums: bool) -> None:
         hold = self._give_back(entry.hold_id)
-        if counts:
-            self._charge(entry.charges, 1)
+        if entry.hold_id and entry.swept:
+            self._sweep(entry, hold, counts=counts, in_sums=in_sums)
+            return
+        self._charge(entry.charges, int(counts))
         if entry.hold_id in self.swept:
             self._charge(self.swept.pop(entry.hold_id), -1)
             self.final.add(entry.hold_id)
-        elif (hold and entry.hold_id in self.claimed) or (counts and not hold):
+        elif entry.hold_id and ((hold and hold.id in self.claimed) or (counts and not hold)):
             self.final.add(entry.hold_id)
+
+    def _sweep(self, entry: Settlement, hold: Hold | None, *, counts: bool, in_sums: bool) -> None:
+        final = entry.hold_id in self.final
+        stands = final or entry.hold_id in self.swept  # another entry is charged for this hold
+        self._charge(entry.charges, int(counts and not stands) - int(in_sums and stands))
+        if hold or not final:
+            self.swept.setdefault(entry.hold_id, entry.charges)
+            self.final.discard(entry.hold_id)

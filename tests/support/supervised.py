@@ -65,7 +65,7 @@ class Toy:
                 await reply.open(200, [])
                 await reply.write(b"first ")
                 try:
-                    while not (self._state / "go").exists():
+                    while not (self._state / "go").exists():  # noqa: ASYNC110 - the test is another process
                         await asyncio.sleep(0.02)
                 except asyncio.CancelledError:
                     await reply.write(b"cut")
@@ -95,7 +95,17 @@ async def supervise(port: str, admin_port: str, workers: str, state: str, delay:
     """The supervisor process."""
     address, kept = sockets.reserve(Address("127.0.0.1", int(port)))
     supervisor = Supervisor(
-        lambda _, fd: [sys.executable, "-m", __spec__.name, "worker", str(fd), str(address.port), state, delay, longest],
+        lambda _, fd: [
+            sys.executable,
+            "-m",
+            __spec__.name,
+            "worker",
+            str(fd),
+            str(address.port),
+            state,
+            delay,
+            longest,
+        ],
         workers=int(workers),
         drain=Drain(float(delay), float(longest)),
         backoff=Backoff(first_s=0.05, longest_s=0.4, stable_s=5),
@@ -151,7 +161,9 @@ class Supervised:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self.process.poll() is None:
             for _ in range(3):
                 self.signal(signal.SIGTERM)
@@ -180,7 +192,9 @@ class Supervised:
 
     def get(self, path: str, *, admin: bool = False, method: str = "GET") -> tuple[int, str]:
         """Status and body of one call on a new connection; status 0 when there is no listener."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.admin_port if admin else self.port, timeout=PATIENCE_S)
+        connection = http.client.HTTPConnection(
+            "127.0.0.1", self.admin_port if admin else self.port, timeout=PATIENCE_S
+        )
         try:
             connection.request(method, path)
             answer = connection.getresponse()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 import msgspec
 
 from proxy.config.settings import Budget
@@ -13,22 +15,28 @@ MILLION = 1_000_000
 
 
 class BudgetRule(msgspec.Struct, frozen=True):
-    """A ceiling on the spending of the whole org; grace widens it."""
+    """A ceiling on the spending of the whole org; grace widens it. ``wish`` is the same for every call."""
 
-    terms: Budget
+    wish: Obligation
+
+    @classmethod
+    def of(cls, terms: Budget) -> Self:
+        """The rule as the configuration writes it."""
+        return cls(
+            Obligation(
+                rule=terms.name,
+                kind=MeterKind.BUDGET,
+                unit=Unit.NUSD,
+                scope="org",
+                limit=terms.limit_nusd + terms.limit_nusd * terms.grace_millionths // MILLION,
+                period=terms.period,
+                timezone=terms.timezone,
+                reserve=terms.reserve,
+                store_down=terms.store_down,
+                owner=terms.owner,
+            )
+        )
 
     def obligation(self, facts: Facts) -> Obligation:  # noqa: ARG002 - every verb is asked the same way
-        """The meter this call must be held against; the ceiling includes grace."""
-        terms = self.terms
-        return Obligation(
-            rule=terms.name,
-            kind=MeterKind.BUDGET,
-            unit=Unit.NUSD,
-            scope="org",
-            limit=terms.limit_nusd + terms.limit_nusd * terms.grace_millionths // MILLION,
-            period=terms.period,
-            timezone=terms.timezone,
-            reserve=terms.reserve,
-            store_down=terms.store_down,
-            owner=terms.owner,
-        )
+        """The meter that this call must be held against."""
+        return self.wish

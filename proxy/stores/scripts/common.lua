@@ -61,6 +61,12 @@ local function spend(key, amount, period_end)
   if s == amount and period_end > 0 then redis.call('EXPIREAT', key, int(period_end + KEPT_S)) end
 end
 
+-- Whether a live hold's lease has run out: then it may have been swept, if only in a copy of the store that was lost.
+local function lapsed(id)
+  local expiry = redis.call('ZSCORE', KEYS[1], id)
+  return not expiry or tonumber(expiry) <= now_ms
+end
+
 -- Ends what a hold took. `actual` has the final amounts of its rates by key; what it does not name becomes 0.
 local function give_back(id, draws, said, actual)
   draws, said = cmsgpack.unpack(draws), cmsgpack.unpack(said)

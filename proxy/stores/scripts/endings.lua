@@ -51,11 +51,12 @@ local function sweep(entry, key, held, counts, in_sums)
 end
 
 local function finish(entry, key, held, counts)
-  local draws, claimed, swept, final = held[1], held[3], held[4], held[5]
+  local draws, swept, final = held[1], held[4], held[5]
+  local claimed = draws and (held[3] or lapsed(entry.id))
   if draws then give_back(entry.id, draws, held[2], entry.actual) end
   if counts then charge(entry.charges, 1) end
   if swept then take_back(swept, entry.actual) end
-  if swept or (draws and claimed) then
+  if swept or claimed then
     bury(key, 'final', '1', KEPT_S)
   elseif draws then
     redis.call('DEL', key)

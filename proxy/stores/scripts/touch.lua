@@ -28,6 +28,7 @@ for i = 1, #draws, 7 do
   said[#said + 1] = 0
   said[#said + 1] = 0
 end
+if live and lapsed(id) then redis.call('HSET', KEYS[2], 'claimed', '1') end
 if not live then
   redis.call('HSET', KEYS[2], 'draws', ARGV[4], 'said', cmsgpack.pack(said), 'facts', facts, 'floor', int(floor),
     'whole', int(whole), 'claimed', '1')

@@ -45,7 +45,9 @@ async def new_store(engine: Engine) -> AsyncIterator[Callable[[], Store]]:
     stores: list[Store] = []
 
     def make() -> Store:
-        store = Store(parse_endpoint(engine.url), deadline_s=2)  # tests judge what happens, not how fast this machine is
+        store = Store(
+            parse_endpoint(engine.url), deadline_s=2
+        )  # tests judge what happens, not how fast this machine is
         store.start()
         stores.append(store)
         return store

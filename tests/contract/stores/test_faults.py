@@ -43,7 +43,7 @@ async def a_store(url: str, deadline_s: float = 0.05) -> AsyncIterator[Store]:
 
 async def until(promise: Callable[[], bool]) -> None:
     async with asyncio.timeout(10):
-        while not promise():
+        while not promise():  # noqa: ASYNC110  # another process: there is no event to wait for
             await asyncio.sleep(0.005)
 
 

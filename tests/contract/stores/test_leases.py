@@ -23,7 +23,7 @@ def expire(raw: redis.Redis, hold_id: str = "h1") -> None:
 async def ready_to_sweep(settler: StoreSettler) -> None:
     """Wait until one lease has passed since the connect and the start of the engine."""
     await asyncio.sleep(settler._lease_s - settler._store.clock.steady_s() + 0.01)
-    while int((await settler._store.command("INFO", "server")).split(b"uptime_in_seconds:")[1].split()[0]) < 1:
+    while int((await settler._store.command("INFO", "server")).split(b"uptime_in_seconds:")[1].split()[0]) < 1:  # noqa: ASYNC110  # the engine has no event for its age
         await asyncio.sleep(0.05)
 
 
@@ -99,9 +99,7 @@ async def test_a_late_settlement_takes_the_sweeps_charge_back(
     assert (await meters.hold(a_hold("h2", rate(1, 100, 10**6)))).levels[0].level == 50
 
 
-async def test_a_settlement_already_counted_takes_a_sweeps_charge_back(
-    settler: StoreSettler, raw: redis.Redis
-) -> None:
+async def test_a_settlement_already_counted_takes_a_sweeps_charge_back(settler: StoreSettler, raw: redis.Redis) -> None:
     await settler.post_totals("acme", "A", 1, [charge(budget(0), 250)])
     await settler.settle([entry(1, "h1", charge(budget(0), 100), journal="B", swept=True)])
     await settler.settle([entry(1, "h1", charge(budget(0), 250))])
@@ -195,7 +193,7 @@ async def test_a_touch_refreshes_every_lease(meters: StoreMeters, raw: redis.Red
     assert (await meters.hold(a_hold("h2", parallel(1)))).state is HoldState.ADMITTED
     meters.touch(hold, 0)
     await meters.drain()
-    assert raw.zscore(OPEN, "h1") > 10**12
+    assert (raw.zscore(OPEN, "h1") or 0) > 10**12
     assert (await meters.hold(a_hold("h3", parallel(1)))).state is HoldState.REFUSED
 
 
@@ -206,4 +204,4 @@ async def test_leases_that_a_clock_set_back_would_keep_for_ever_are_cut(
     raw.zadd(OPEN, {"h1": 10**14})
     await ready_to_sweep(settler)
     await settler.claim_expired("acme", 10)
-    assert raw.zscore(OPEN, "h1") < meters.time_us() / 1000 + 1000
+    assert (raw.zscore(OPEN, "h1") or 10**15) < meters.time_us() / 1000 + 1000

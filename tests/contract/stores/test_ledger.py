@@ -13,7 +13,8 @@ import redis
 
 from proxy.stores.engine import Engine
 from proxy.stores.store import Store
-from tests.support.ledger_model import World
+from tests.support.ledger_model import JOURNALS, ORG, World
+from tests.support.ledger_truth import check_reserved, check_rest
 
 SECONDS = float(os.environ.get("LEDGER_SECONDS", "4"))
 STEPS = 150
@@ -27,9 +28,9 @@ async def live(seed: int, steps: int, stores: list[Store], raw: redis.Redis) -> 
     for n in range(steps):
         await world.step()
         if n % 10 == 0:
-            world.check_reserved()
+            check_reserved(raw, ORG)
     await world.come_to_rest()
-    world.check_rest()
+    check_rest(raw, ORG, world.journals.totals(*JOURNALS))
     return world.done
 
 

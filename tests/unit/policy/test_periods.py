@@ -59,5 +59,5 @@ def test_total_never_ends() -> None:
 
 
 def test_an_unknown_period_is_named_with_those_that_exist() -> None:
-    with pytest.raises(ValueError, match="fortnight.*hour, day, week, month, total"):
+    with pytest.raises(ValueError, match=r"fortnight.*hour, day, week, month, total"):
         period_at("fortnight", "UTC", 0)

@@ -1,0 +1,80 @@
+"""The file of a machine's journals, on paper: the rules that ``proxy/journal`` keeps with SQLite, in a page.
+
+Entries are numbered per journal. One row stands for a call: a final one replaces a swept one, which stays as a neutral
+entry; nothing replaces a final one; a second sweep finds the row that stands and sends that entry again.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from proxy.domain.meter import Charge, MeterKind, Settlement
+
+
+class Entry(msgspec.Struct):
+    """A line of a journal; ``void`` when a better row took its place."""
+
+    hold_id: str
+    charges: tuple[Charge, ...]
+    swept: bool = False
+    void: bool = False
+
+
+class PaperJournals:
+    """All journals of one machine, for one org."""
+
+    def __init__(self, org: str, names: Sequence[str]) -> None:
+        self._org = org
+        self._entries: dict[str, list[Entry]] = {name: [] for name in names}
+        self._standing: dict[str, tuple[str, int]] = {}  # hold id: journal and index of the row that stands for it
+
+    def last(self, name: str) -> int:
+        """The last seq of a journal."""
+        return len(self._entries[name])
+
+    def end(self, name: str, hold_id: str, charges: tuple[Charge, ...]) -> None:
+        """Write the final row of a call."""
+        if hold_id in self._standing:
+            journal, index = self._standing[hold_id]
+            old = self._entries[journal][index]
+            assert old.swept, "one call, two ends"
+            old.void = True
+        self._write(name, Entry(hold_id, charges))
+
+    def sweep(self, name: str, hold_id: str, charges: tuple[Charge, ...]) -> Settlement | None:
+        """Write a swept row, or return the entry that stands already: it is to be sent again."""
+        if hold_id in self._standing:
+            journal, index = self._standing[hold_id]
+            return self.read(journal, index, 1)[0]
+        self._write(name, Entry(hold_id, charges, swept=True))
+        return None
+
+    def read(self, name: str, after: int, limit: int) -> list[Settlement]:
+        """The entries behind ``after``, as they stand now."""
+        return [
+            Settlement(self._org, name, seq, "", ())
+            if entry.void
+            else Settlement(self._org, name, seq, entry.hold_id, entry.charges, entry.swept)
+            for seq, entry in enumerate(self._entries[name][after : after + limit], after + 1)
+        ]
+
+    def totals(self, *names: str) -> list[Charge]:
+        """What journals have spent, per budget."""
+        sums: Counter[tuple[str, int]] = Counter()
+        for charge in self._charges(names):
+            if charge.kind is MeterKind.BUDGET:
+                sums[charge.key, charge.period_end] += charge.amount
+        return [Charge(key, MeterKind.BUDGET, amount, 0, end) for (key, end), amount in sums.items()]
+
+    def _charges(self, names: Sequence[str]) -> Iterator[Charge]:
+        for name in names:
+            for entry in self._entries[name]:
+                if not entry.void:
+                    yield from entry.charges
+
+    def _write(self, name: str, entry: Entry) -> None:
+        self._entries[name].append(entry)
+        self._standing[entry.hold_id] = name, len(self._entries[name]) - 1
