@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
 from proxy.domain.call import Call
+from proxy.domain.decision import Obligation
 from proxy.domain.errors import CallError
 from proxy.domain.meter import Charge, Expired, Held, Hold, Settlement
 from proxy.domain.row import Row
@@ -94,8 +95,8 @@ class Meters(Protocol):
         """The store's clock as known here, without asking."""
         ...
 
-    async def spent(self, key: str) -> int:
-        """Nano-dollars spent and held on a budget's key now; raises ``StoreAway``."""
+    async def spent(self, key: str) -> tuple[int, int]:
+        """Nano-dollars spent, and held, on a budget's key now; raises ``StoreAway``."""
         ...
 
     def touch(self, hold: Hold, so_far_nusd: int) -> None:
@@ -105,6 +106,17 @@ class Meters(Protocol):
     def release(self, hold: Hold) -> None:
         """Give a hold up unused and refuse its id for a while; returns at once."""
         ...
+
+
+class Allowance(Protocol):
+    """What this worker may admit by itself while the store is away. Times are microseconds of the store's clock."""
+
+    def seen(self, hold: Hold, held: Held) -> None: ...
+    def hold(self, hold: Hold, wishes: Sequence[Obligation], now_us: int) -> Held | None:
+        """Room on every meter, marked ``local``; None when the rules, or what remained, do not allow it."""
+        ...
+
+    def touch(self, hold_id: str, so_far_nusd: int, now_us: int) -> None: ...
 
 
 class Settler(Protocol):

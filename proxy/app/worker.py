@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Coroutine, Sequence
 from socket import socket
 from typing import Any
 
+from proxy.app.audit import Audit
 from proxy.app.generations import generation_of, known_labels
 from proxy.app.upkeep import Memory, Reloader, reporter
 from proxy.config.reading import Reading
@@ -39,6 +40,7 @@ from proxy.server.worker_process import Life
 from proxy.steps.errors import answer_to
 from proxy.steps.leases import Leases
 from proxy.steps.world import World
+from proxy.stores.allowance import Allowance
 from proxy.stores.endpoint import parse_endpoint
 from proxy.stores.meters import StoreMeters
 from proxy.stores.settler import StoreSettler
@@ -91,13 +93,16 @@ class Worker:
         self._heartbeat = Heartbeat(self._accumulator, self._look)
         self._wire = HttpWire()
         self._meters = StoreMeters(self._store, lease_s=settings.lease_s)
-        self._leases = Leases(self._meters, settings.lease_s / 3)
+        allowance = Allowance(settings.workers, round(settings.lease_s * 1_000_000))
+        self._store.on_return(allowance.returned)
+        self._leases = Leases(self._meters, allowance, settings.lease_s / 3)
         self._world = World(
             generation=generation,
             clock=Clock(),
             new_id=RequestIds(),
             wire=self._wire,
             meters=self._meters,
+            allowance=allowance,
             books=self._books,
             gauge=self._gauge,
             estimator=estimator,
@@ -107,6 +112,8 @@ class Worker:
             report=reporter(log),
             count_long=self._count_long,
         )
+        whole = settings.store.embedded and slot == 0  # else other machines' journals count, too
+        self._audit = Audit(self._world, self._books, self._reader, self._accumulator, drift=whole)
         self._memory = Memory(slot, self._writer, estimator, self._vocabulary, log)
         self._reloader = Reloader(reading, log, self._take, self._reload_failed)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -130,9 +137,11 @@ class Worker:
             self._sweeper.run(self._settings.lease_s / 3),
             self._reloader.run(),
             self._memory.keep(),
+            self._audit.run(),
         ):
             self._later(task)
         self._heartbeat.start()
+        self._accumulator.only(metrics.POLICY, self._world.generation.id).set(1.0)
         tls = self._settings.tls
         own = OwnPages(self._world, Calls(self._reader), self.readiness)
         self.listener = await serve(
@@ -191,6 +200,7 @@ class Worker:
         self._world.generation = generation
         self._wire.retain(generation.routes.upstreams)
         self._gauge.know(known_labels(generation))
+        self._accumulator.only(metrics.POLICY, generation.id).set(1.0)
 
     def _reload_failed(self) -> None:
         self._accumulator.cell(metrics.RELOAD_FAILURES).value += 1
@@ -200,7 +210,6 @@ class Worker:
         self._gauge.refresh()
         self._life.degrade(() if self._store.up else (f"the store is away: {self._store.fault}",))
         self._accumulator.cell(metrics.STORE_UP, "store").set(1.0 if self._store.up else 0.0)
-        self._accumulator.only(metrics.POLICY, self._world.generation.id).set(1.0)
 
     def _trouble(self, event: str, detail: str) -> None:
         self._log.event("error", event, detail=detail)

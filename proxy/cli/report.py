@@ -113,8 +113,7 @@ def _figures(line: Spent) -> dict[str, int | str]:
 
 def _members(found: Spend) -> Iterator[dict[str, int | str | None]]:
     for line in found.lines:
-        groups: dict[str, int | str | None] = dict(zip(found.by, (value or None for value in line.group), strict=True))
-        yield groups | _figures(line)
+        yield {**dict(zip(found.by, (value or None for value in line.group), strict=True)), **_figures(line)}
 
 
 def _document(found: Spend) -> dict[str, object]:

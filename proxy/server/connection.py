@@ -9,6 +9,7 @@ reading: a socket that nobody reads cannot tell that its caller left.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import cast
 
 from aiohttp.base_protocol import BaseProtocol
@@ -96,7 +97,10 @@ class Connection(BaseProtocol):
         self._all.discard(self)
         self._deaf = True
         self._ahead = b""
-        if self.task is not None:
+        self._parser = None  # it and a body refer back to us: let go, for the collector looks rarely
+        if self.task is None:
+            self._body = EMPTY_PAYLOAD
+        else:
             self.task.cancel(CLIENT_GONE)
 
     def data_received(self, data: bytes) -> None:
@@ -165,6 +169,7 @@ class Connection(BaseProtocol):
         """Decide what becomes of the connection when a walk has ended, however it ended."""
         self.task = None
         if self.transport is None or self.transport.is_closing():
+            self._body = EMPTY_PAYLOAD
             return
         if not reply.finished:
             reply.abort()
@@ -211,7 +216,8 @@ class Connection(BaseProtocol):
         # RFC 9112 9.6: half-close, then read until the caller closes too, or the answer may be lost to a reset.
         self.enter(Phase.LEAVING)
         if transport.can_write_eof():
-            transport.write_eof()
+            with contextlib.suppress(OSError):  # reset by the caller a moment ago; we are about to be told
+                transport.write_eof()
         self._reading_paused = False
         self._resume_reading_for_buffer()
 

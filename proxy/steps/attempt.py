@@ -14,7 +14,7 @@ import msgspec
 
 from proxy.dialects.base import Tap
 from proxy.domain.decision import Reserve
-from proxy.domain.errors import CallError, ClientGone, UpstreamFailed
+from proxy.domain.errors import CallError, ClientGone, StoreAway, Unavailable, UpstreamFailed
 from proxy.domain.meter import Held, Hold, HoldState
 from proxy.domain.row import Outcome, Rank, Row
 from proxy.domain.usage import NO_USAGE, Usage, UsageSource
@@ -112,7 +112,22 @@ class Attempt:
             whole=any(wish.reserve is Reserve.MAX for wish in plan.decision.obligations),
         )
         self.hold = hold = msgspec.structs.replace(hold, facts=msgspec.json.encode(self._provisional(hold)))
-        return await meters.hold(hold)
+        try:
+            held = await meters.hold(hold)
+        except StoreAway:
+            return self._alone(hold)
+        self._world.allowance.seen(hold, held)
+        return held
+
+    def _alone(self, hold: Hold) -> Held:
+        """Admit from the local allowance while the store is away, or say that nobody can."""
+        held = self._world.allowance.hold(hold, self._plan.decision.obligations, self._world.meters.time_us())
+        if held is None:
+            raise Unavailable(
+                "The store that keeps the limits is away, and no more may be spent without it; the call was not forwarded.",
+                retry_after_s=5.0,
+            )
+        return held
 
     def _provisional(self, hold: Hold) -> Row:
         """The row as a sweeper would finish it if nobody else came back to do so."""

@@ -34,7 +34,7 @@ async def own_limits(world: World, who: Principal) -> list[OwnLimit]:
             continue
         period = period_at(wish.period, wish.timezone, world.meters.time_us())
         try:
-            room: int | None = max(0, wish.limit - await world.meters.spent(meter_key(who.org, wish, period.name)))
+            room: int | None = max(0, wish.limit - sum(await world.meters.spent(meter_key(who.org, wish, period.name))))
         except StoreAway:
             room = None
         found.append(OwnLimit(wish.rule, wish.scope, wish.limit, room, wish.timezone, period.resets_at))

@@ -60,10 +60,10 @@ class StoreMeters:
         """The store's clock as known here, in microseconds since 1970, without asking."""
         return self._store.clock.time_us()
 
-    async def spent(self, key: str) -> int:
-        """What a budget's key has spent and holds now, in nano-dollars. Raises ``StoreAway``."""
+    async def spent(self, key: str) -> tuple[int, int]:
+        """What a budget's key has spent, and holds, in nano-dollars. Raises ``StoreAway``."""
         spent, held = await self._store.command("HMGET", key, "s", "r")
-        return int(spent or 0) + int(held or 0)
+        return int(spent or 0), int(held or 0)
 
     def touch(self, hold: Hold, so_far_nusd: int) -> None:
         """Refresh the lease, and say what an orphan would cost by now; a hold that was swept or lost is taken again."""

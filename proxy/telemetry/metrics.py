@@ -95,7 +95,9 @@ SOURCE = Metric(
 REDUNDANT = Metric("tallygate_redundant_tokens_total", _C, "Input tokens of calls seen before.", ("team", "kind"))
 STORE_UP = Metric("tallygate_store_up", _G, "1 while every worker reaches this store.", ("store",), mode="livemin")
 JOURNAL_LAG = Metric("tallygate_journal_lag_seconds", _G, "Age of the oldest row not settled yet.", mode="livemax")
-DRIFT = Metric("tallygate_ledger_drift_usd", _G, "Sum of the journal minus the counters, at rest 0.", mode="livesum")
+DRIFT = Metric(
+    "tallygate_ledger_drift_usd", _G, "Sum of the journal minus the counters, at rest 0.", mode="livesum", scale=_NANO
+)
 POLICY = Metric("tallygate_policy_info", _G, "1 for generations in force.", ("generation",), mode="livemax")
 RELOAD_FAILURES = Metric(
     "tallygate_policy_reload_failures_total", _C, "Configurations refused; the last good one stays in force."

@@ -56,22 +56,24 @@ def test_no_acknowledged_row_is_lost_and_no_seq_is_missing_after_many_kills(tmp_
         time.sleep(dice.uniform(0.02, 0.3))
         for slot, worker in workers.items():
             worker.send_signal(signal.SIGKILL)
-            told = worker.communicate()[0].decode().rpartition("\n")[0].splitlines()
-            acknowledged[slot] += [(int(seq), hold) for seq, hold in (line.split() for line in told)]
+            lines = worker.communicate()[0].decode().rpartition("\n")[0].splitlines()
+            acknowledged[slot] += [(int(seq), hold) for seq, hold in (line.split() for line in lines)]
 
     db = sqlite3.connect(path)
     assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     for slot, told in acknowledged.items():
-        lines = db.execute(
+        entries = db.execute(
             "SELECT a.id, a.hold FROM attempts a JOIN journals j ON j.id = a.id >> 40 WHERE j.name LIKE ? ORDER BY a.id",
             (f"%.{slot}",),
         ).fetchall()
-        found = {seq_of(entry): hold for entry, hold in lines}
+        found = {seq_of(entry): hold for entry, hold in entries}
         assert list(found) == list(range(1, len(found) + 1))
         assert told
         assert [found.get(seq) for seq, _ in told] == [hold for _, hold in told]
         assert all(one < other for one, other in pairwise(seq for seq, _ in told))
-    rows, sums = db.execute("SELECT count(*), (SELECT sum(amount) FROM balances WHERE key = ?) FROM attempts", (BUDGET,)).fetchone()
+    rows, sums = db.execute(
+        "SELECT count(*), (SELECT sum(amount) FROM balances WHERE key = ?) FROM attempts", (BUDGET,)
+    ).fetchone()
     db.close()
     assert rows == sums
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from proxy.server.lock import StateLock
 from tests.support.running import TALLYGATE, RunningProxy, free_port, openai_like
 from tests.support.scripted import ScriptedUpstream
 from tests.support.scripts import close, streamed
@@ -30,8 +31,15 @@ def demo(folder: Path, *arguments: str, environ: Mapping[str, str] | None = None
 
 
 @pytest.fixture(scope="module")
-def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningProxy]:
-    with RunningProxy(tmp_path_factory.mktemp("home"), {}, more='demo: "on"') as running:
+def scripted() -> Iterator[ScriptedUpstream]:
+    with ScriptedUpstream() as upstream:
+        yield upstream
+
+
+@pytest.fixture(scope="module")
+def proxy(scripted: ScriptedUpstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningProxy]:
+    upstreams = {"own": openai_like(scripted.base_url, models='"own-model"')}
+    with RunningProxy(tmp_path_factory.mktemp("home"), upstreams, more='demo: "on"') as running:
         yield running
 
 
@@ -91,22 +99,22 @@ def test_a_proxy_that_runs_without_a_key_given_is_named_and_left_alone(proxy: Ru
     assert len(proxy.rows()) == before
 
 
-def test_a_stream_that_breaks_is_told_and_a_terminal_s_escapes_are_not_passed_on(tmp_path: Path) -> None:
+def test_a_stream_that_breaks_is_told_and_a_terminal_s_escapes_are_not_passed_on(
+    proxy: RunningProxy, scripted: ScriptedUpstream
+) -> None:
     half = b'data: {"choices":[{"index":0,"delta":{"content":"Hel\\u001b[2Jlo"}}]}\n\n'
-    with ScriptedUpstream() as scripted:
-        scripted.replies(streamed([half], then=close()))
-        upstreams = {"own": openai_like(scripted.base_url, models='"literal-model"')}
-        with RunningProxy(tmp_path / "home", upstreams) as proxy:
-            done = demo(proxy.home, "--config", str(proxy.config), "--key", proxy.key)
-            assert b'"literal-model"' in scripted.seen[0].body
+    scripted.replies(streamed([half], then=close()))
+    done = demo(proxy.home, "--config", str(proxy.config), "--key", proxy.key, "--model", "own-model")
     assert done.returncode == 1
     assert "Hel[2Jlo" in done.stdout
     assert done.stderr.startswith("The stream ended with an error: ")
 
 
 def test_a_configuration_that_names_only_patterns_asks_for_a_model(tmp_path: Path) -> None:
-    with RunningProxy(tmp_path / "home", {"own": openai_like("http://127.0.0.1:9", models='"*"')}) as proxy:
-        done = demo(proxy.home, "--config", str(proxy.config), "--key", proxy.key)
+    own = openai_like("http://127.0.0.1:9", models='"*"')
+    (tmp_path / "tallygate.yaml").write_text(f"upstreams: {{ own: {own} }}\n")
+    with StateLock(tmp_path / "state"):
+        done = demo(tmp_path, "--key", "tg_any")
     assert done.returncode == 2
     assert "say which model to ask" in done.stderr
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from proxy.domain.errors import StoreAway
 from proxy.domain.meter import Hold
 from proxy.domain.row import Outcome, Rank, Row
 from proxy.journal import entries
@@ -19,7 +21,7 @@ from proxy.journal.log import open_log
 from proxy.journal.reader import Reader
 from proxy.journal.sweeper import Sweeper
 from proxy.journal.writer import Writer
-from tests.support.journal_rows import BUDGET, make_hold, make_row
+from tests.support.journal_rows import BUDGET, make_hold, make_row, until
 from tests.support.settling import CountingStore
 
 
@@ -37,8 +39,7 @@ class Worker:
     async def rest(self) -> None:
         """Until what was booked is settled."""
         async with asyncio.timeout(30):
-            while self.writer.waiting:
-                await asyncio.sleep(0.001)
+            await until(lambda: not self.writer.waiting)
             await self.writer.run(lambda _: None)
             await self.books.settled()
 
@@ -115,8 +116,7 @@ async def test_rows_wait_in_the_file_while_the_store_is_away(machine: Machine) -
     machine.store.away = True
     for n in range(300):
         worker.books.book(*a_call(f"r{n}", 1))
-    while worker.books.behind < 300:
-        await asyncio.sleep(0.001)
+    await until(lambda: worker.books.behind == 300)
     assert worker.books.healthy
     machine.store.away = False
     worker.books.store_returned()
@@ -195,8 +195,7 @@ async def test_a_store_that_remembers_more_than_the_file_loses_no_new_row(machin
     machine.store.away = True
     worker = await machine.start()
     worker.books.book(*a_call("early", 10))
-    while worker.books.behind < 1:
-        await asyncio.sleep(0.001)
+    await until(lambda: worker.books.behind == 1)
     machine.store.away = False
     await machine.rest()
     worker.books.book(*a_call("late", 100))
@@ -261,8 +260,7 @@ async def test_a_settler_that_raises_the_unexpected_is_tried_again(machine: Mach
     settle = machine.store.settle
     machine.store.settle = _raise  # type: ignore[method-assign]  # the double breaks in a way of its own
     worker.books.book(*a_call("r1", 1))
-    while not worker.events:
-        await asyncio.sleep(0.001)
+    await until(lambda: bool(worker.events))
     machine.store.settle = settle  # type: ignore[method-assign]
     await machine.rest()
     assert machine.store.spent == {BUDGET: 1}
@@ -273,65 +271,90 @@ async def _raise(settlements: object) -> None:
     raise ZeroDivisionError(settlements)
 
 
-@pytest.mark.parametrize("seed", range(8))
+class Life:
+    """Random calls on two workers, and what befalls them and their store. Doubles of calls that are under way: ``live``."""
+
+    def __init__(self, machine: Machine, slots: dict[int, Worker], seed: int) -> None:
+        self.machine = machine
+        self.store = machine.store
+        self.slots = slots
+        self.seed = seed
+        self.dice = random.Random(seed)
+        self.live: dict[str, tuple[Row, Hold]] = {}
+        self.booked: dict[str, int] = {}
+        self.picture = self.store.picture()
+        self.deeds = ((30, self.begin), (30, self.book), (6, self.sweep), (4, self.take_picture), (3, self.fall_back),
+                      (1, self.flush), (4, self.lose_replies), (3, self.leave_or_return), (3, self.restart))  # fmt: skip
+
+    async def step(self) -> None:
+        (deed,) = self.dice.choices([deed for _, deed in self.deeds], [weight for weight, _ in self.deeds])
+        with suppress(StoreAway):  # a sweep that a lost reply broke off
+            await deed()
+        await asyncio.sleep(self.dice.choice((0, 0, 0.001, 0.006)))
+
+    async def begin(self) -> None:
+        row = make_row(f"{self.seed}-{len(self.live) + len(self.booked)}", self.dice.randrange(1, 90))
+        hold = make_hold(row, 100, floor=3)
+        self.live[row.request_id] = row, hold
+        if not self.store.away:
+            self.store.hold(hold, self.dice.randrange(40))
+
+    async def book(self) -> None:
+        if self.live:
+            row, hold = self.live.pop(self.dice.choice(list(self.live)))
+            self.booked[row.request_id] = row.cost_nusd
+            self.slots[self.dice.randrange(2)].books.book(row, hold)
+
+    async def sweep(self) -> None:
+        await self.slots[self.dice.randrange(2)].sweeper.sweep()
+
+    async def take_picture(self) -> None:
+        self.picture = self.store.picture()
+
+    async def fall_back(self) -> None:
+        self.store.fall_back(self.picture)
+        self.reconnect()
+
+    async def flush(self) -> None:
+        self.store.forget()
+        self.picture = self.store.picture()
+
+    async def lose_replies(self) -> None:
+        self.store.lose_replies = self.dice.randrange(3)
+
+    async def leave_or_return(self) -> None:
+        self.store.away = not self.store.away
+
+    async def restart(self) -> None:
+        slot = self.dice.randrange(2)
+        await self.machine.stop(self.slots[slot])
+        self.slots[slot] = await self.machine.start(slot, 2)
+
+    def reconnect(self) -> None:
+        for worker in self.machine.workers:
+            worker.books.store_returned()
+
+    async def come_to_rest(self) -> None:
+        self.store.away, self.store.lose_replies = False, 0
+        while self.live:
+            await self.book()
+        self.reconnect()
+        await self.machine.rest()
+        self.store.claimed.clear()  # their leases run out as well
+        await self.slots[0].sweeper.sweep()
+        await self.machine.rest()
+
+
+@pytest.mark.parametrize("seed", range(6))
 async def test_at_rest_counters_equal_the_journal_whatever_happened(machine: Machine, seed: int) -> None:
-    """Holds, ends, sweeps by two workers, flushes, failovers to an older copy, outages, lost replies, restarts."""
-    dice = random.Random(seed)
-    store = machine.store
-    slots = {slot: await machine.start(slot, 2) for slot in (0, 1)}
-    live: dict[str, tuple[Row, Hold]] = {}
-    booked: dict[str, int] = {}
-    picture = store.picture()
-
-    def book() -> None:
-        row, hold = live.pop(dice.choice(list(live)))
-        booked[row.request_id] = row.cost_nusd
-        slots[dice.randrange(2)].books.book(row, hold)
-
-    for step in range(250):
-        what = dice.random()
-        if what < 0.4:
-            row, hold = a_call(f"{seed}-{step}", dice.randrange(1, 90))
-            live[row.request_id] = row, hold
-            if not store.away:
-                store.hold(hold, dice.randrange(40))
-        elif what < 0.75 and live:
-            book()
-        elif what < 0.82 and not store.away:
-            await slots[dice.randrange(2)].sweeper.sweep()
-        elif what < 0.86:
-            picture = store.picture()
-        elif what < 0.89:
-            store.fall_back(picture)
-            for worker in machine.workers:
-                worker.books.store_returned()
-        elif what < 0.90:
-            store.forget()
-            picture = store.picture()
-        elif what < 0.94:
-            store.lose_replies = dice.randrange(3)
-        elif what < 0.97:
-            store.away = not store.away
-        else:
-            slot = dice.randrange(2)
-            await machine.stop(slots[slot])
-            slots[slot] = await machine.start(slot, 2)
-        await asyncio.sleep(dice.choice((0, 0, 0.001, 0.006)))
-
-    store.away, store.lose_replies = False, 0
-    while live:
-        book()
-    await machine.rest()
-    for worker in machine.workers:
-        worker.books.store_returned()
-    await machine.rest()
-    store.claimed.clear()  # their leases run out as well
-    await slots[0].sweeper.sweep()
-    await machine.rest()
-
-    assert await machine.totals() == {BUDGET: sum(booked.values())}
-    assert store.spent == {BUDGET: sum(booked.values())}
-    assert not store.holds
-    assert set(store.reserved.values()) <= {0}
-    for request_id, cost in booked.items():
+    """Ends, sweeps by two workers, flushes, failovers to an older copy, outages, lost replies, restarts."""
+    life = Life(machine, {slot: await machine.start(slot, 2) for slot in (0, 1)}, seed)
+    for _ in range(200):
+        await life.step()
+    await life.come_to_rest()
+    assert await machine.totals() == {BUDGET: sum(life.booked.values())}
+    assert machine.store.spent == {BUDGET: sum(life.booked.values())}
+    assert not machine.store.holds
+    assert set(machine.store.reserved.values()) <= {0}
+    for request_id, cost in life.booked.items():
         assert [(row.rank, row.cost_nusd) for row in await machine.rows(request_id)] == [(Rank.FINAL, cost)]

@@ -16,7 +16,7 @@ from proxy.journal import entries
 from proxy.journal.log import Log, open_log
 from proxy.journal.schema import connect, connect_readonly, machine_id
 from proxy.journal.writer import QUEUE_ROWS, Writer
-from tests.support.journal_rows import make_row
+from tests.support.journal_rows import make_row, until
 
 LARGE = b"x" * 30_000  # more than a file without rows has room for
 
@@ -43,6 +43,8 @@ class Disk:
 
 
 class Heard:
+    """Keeps what the writer says is committed."""
+
     def __init__(self) -> None:
         self.entries: list[Settlement] = []
 
@@ -50,9 +52,7 @@ class Heard:
         self.entries += settlements
 
     async def count(self, number: int) -> None:
-        async with asyncio.timeout(20):
-            while len(self.entries) < number:
-                await asyncio.sleep(0.002)
+        await until(lambda: len(self.entries) >= number)
 
 
 @pytest.fixture
@@ -101,9 +101,7 @@ async def test_a_full_disk_stops_admission_and_loses_nothing(disk: Disk) -> None
     assert writer.healthy
     for n in range(20):
         writer.put(make_row(f"r{n}", 1, facts=LARGE), f"r{n}:1")
-    async with asyncio.timeout(10):
-        while writer.healthy:
-            await asyncio.sleep(0.002)
+    await until(lambda: not writer.healthy)
     with pytest.raises(Unavailable):
         await writer.run(partial(Log.open, row=make_row("open", facts=LARGE)))
     assert heard.entries == []

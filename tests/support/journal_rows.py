@@ -1,7 +1,9 @@
-"""Rows and holds for tests of the journal."""
+"""Rows and holds for tests of the journal, and patience with its thread."""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -54,3 +56,10 @@ def make_hold(row: Row, amount: int, *, floor: int = 0, whole: bool = False) -> 
         floor_nusd=floor,
         whole=whole,
     )
+
+
+async def until(true: Callable[[], bool]) -> None:
+    """Wait for something that a thread brings about; fails after 20 seconds."""
+    async with asyncio.timeout(20):
+        while not true():  # noqa: ASYNC110  # a thread sets no event of ours
+            await asyncio.sleep(0.001)

@@ -136,7 +136,9 @@ def test_a_final_row_replaces_the_open_one(log: Log, db: sqlite3.Connection) -> 
     assert entries.open_rows(db) == []
 
 
-def test_open_rows_of_a_dead_process_are_charged_at_the_next_start(tmp_path: Path, log: Log, db: sqlite3.Connection) -> None:
+def test_open_rows_of_a_dead_process_are_charged_at_the_next_start(
+    tmp_path: Path, log: Log, db: sqlite3.Connection
+) -> None:
     mine, theirs, done = make_row("r1", 30), make_row("r2", 4), make_row("r3", 2)
     other = open_log(tmp_path / "calls.db", 1)
     log.open(mine)

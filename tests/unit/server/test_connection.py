@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import re
 from typing import Any
 
@@ -98,3 +99,22 @@ async def test_the_plain_event_loop_will_do() -> None:
         broken = await there.call(get("/broken"))
         await broken.head()
         assert not (await broken.rest()).endswith(b"0\r\n\r\n")
+
+
+async def test_a_connection_that_is_gone_needs_no_collector() -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        desk = Desk()
+        async with listening(desk) as there:
+            for sent in (GOOD, get("/wait"), post("/v1/x", b"hello")[:-1]):
+                caller = await there.call(sent)
+                async with asyncio.timeout(20):
+                    while not desk.seen:  # noqa: ASYNC110 - a list, not an event
+                        await asyncio.sleep(0.01)
+                caller.reset()
+                desk.seen.clear()
+        await asyncio.sleep(0.05)
+        assert not [left for left in gc.get_objects() if isinstance(left, Connection)]
+    finally:
+        gc.enable()

@@ -1,0 +1,51 @@
+"""The processes of a running proxy, by pid, so that a test can end some of them without asking."""
+
+from __future__ import annotations
+
+import os
+import signal
+from contextlib import suppress
+from pathlib import Path
+
+from tests.support.running import RunningProxy
+
+
+def workers_of(proxy: RunningProxy) -> list[int]:
+    """Pids of the workers that live now; zombies do not."""
+    return [pid for pid in _children(proxy) if b"\0worker\0" in _command(pid)]
+
+
+def engines_of(proxy: RunningProxy) -> list[int]:
+    """Pids of the embedded engines."""
+    return [pid for pid in _children(proxy) if b"valkey-server" in _command(pid)]
+
+
+def kill(*pids: int) -> None:
+    """Kill -9, all in one breath; those that are gone already do not matter."""
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs: neither gone nor waiting to be reaped."""
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
+
+
+def _children(proxy: RunningProxy) -> list[int]:
+    assert proxy.process is not None, "the proxy is not running"
+    with suppress(OSError):
+        every = [
+            found.read_text()
+            for found in Path(f"/proc/{proxy.process.pid}/task").glob("*/children")  # of each thread
+        ]
+        return [pid for pid in map(int, " ".join(every).split()) if alive(pid)]
+    return []
+
+
+def _command(pid: int) -> bytes:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    return b""
