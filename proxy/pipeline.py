@@ -8,6 +8,8 @@ Whatever goes wrong is told to the caller in the dialect of the path that was ca
 
 from __future__ import annotations
 
+import asyncio
+
 from proxy.dialects import address, routes
 from proxy.dialects.address import Address
 from proxy.dialects.base import Match
@@ -31,7 +33,7 @@ from proxy.policy.facts import Facts
 from proxy.ports import Reply, Request
 from proxy.steps import relay
 from proxy.steps.attempt import Attempt
-from proxy.steps.errors import not_cut, tell
+from proxy.steps.errors import cut_short, tell
 from proxy.steps.rows import refusal_row
 from proxy.steps.visit import Plan, Visit
 from proxy.steps.world import World
@@ -60,8 +62,7 @@ class Pipeline:
             visit.call = _attribute(visit, principal, where, match, ask)
             plan = self._decide(visit, match, visit.call, ask)
             async with Attempt(world, visit, plan) as attempt:
-                with not_cut():
-                    await self._forward(visit, plan, attempt)
+                await self._forward(visit, plan, attempt)
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller is told and a row remains
             self._row_of_refused(visit, error)
             await tell(visit, error, world)
@@ -95,7 +96,7 @@ class Pipeline:
         upstream = _upstream(visit, match, ask)
         model = ask.model.removeprefix(upstream.strip_prefix)
         price = _price(visit, ask, upstream, model) if ask.endpoint.metered else None
-        estimate = world.estimator.estimate(upstream.name, model, ask.features)
+        estimate = world.estimator.estimate(upstream.name, model, ask.features, exact=world.is_tight)
         facts = _facts(call, ask, upstream, estimate.input_tokens, estimate.upper_tokens, world.meters.time_us())
         decision = visit.decision = decide(facts, generation.policy, f"d_{call.request_id[-10:]}")
         if decision.denied_by:
@@ -132,12 +133,15 @@ class Pipeline:
         if (key := plan.dialect.credential(plan.upstream)) is not None:
             head.append(key)
         attempt.sent_at = self._world.clock.monotonic()
-        answer = await self._world.wire.send(plan.upstream, plan.ask.endpoint.method, out.target, head, out.body)
-        if relay.is_stream(plan, answer):
-            strip = plan.dialect.strip(plan.ask) if out.strip_usage else None
-            await relay.stream(visit, plan, attempt, answer, strip)
-        else:
-            await relay.whole(visit, plan, attempt, answer)
+        try:
+            answer = await self._world.wire.send(plan.upstream, plan.ask.endpoint.method, out.target, head, out.body)
+            if relay.is_stream(plan, answer):
+                strip = plan.dialect.strip(plan.ask) if out.strip_usage else None
+                await relay.stream(visit, plan, attempt, answer, strip)
+            else:
+                await relay.whole(visit, plan, attempt, answer)
+        except asyncio.CancelledError as cancelled:
+            raise cut_short(cancelled) from None
 
     def _row_of_refused(self, visit: Visit, error: BaseException) -> None:
         """Attempt 0, for a call that left no other row."""

@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import os
-import sqlite3
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -14,7 +13,6 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-import sqlalchemy as sa
 import typer
 from rich.console import Console
 from rich.table import Column, Table
@@ -22,9 +20,8 @@ from rich.table import Column, Table
 from proxy.cli.places import ConfigOption, config_path
 from proxy.config.loader import load_settings
 from proxy.domain.money import exact_usd, format_usd
-from proxy.journal import reports
-from proxy.journal.reports import Spend, Spent
 from proxy.journal.span import instant
+from proxy.journal.spent import Spend, Spent, Unreadable, check_groups
 
 report_app = typer.Typer(help="Read what was spent.", no_args_is_help=True, rich_markup_mode="markdown")
 _TOKENS = ("input", "cached_read", "cache_write", "output", "reasoning")
@@ -68,22 +65,21 @@ def spend(
 
     No report ranks people, so there is no `--by user`; everybody can read their own sums at `/v1/me`.
     """  # fmt: skip
+    from proxy.journal.reports import read_spend  # noqa: PLC0415  # SQLAlchemy: half a second that `serve` need not wait
+
     now = time.time()
     try:
-        groups = reports.check_groups(by or ["team"])
+        groups = check_groups(by or ["team"])
         span = instant(since, now), instant(until, now) if until else now
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
     path = _state(state, config) / "calls.db"
     try:
-        with reports.open_reports(path).connect() as db:
-            found = reports.spend(db, groups, *span)
-    except (sqlite3.Error, sa.exc.DBAPIError) as error:
+        found = read_spend(path, groups, *span)
+    except Unreadable as error:
         if path.exists():
-            raise typer.BadParameter(f"{path} cannot be read: {error}") from None
-        typer.echo(
-            f"No calls yet: there is no {path}. Start the proxy and send one, or name its folder by --state.", err=True
-        )
+            raise typer.BadParameter(str(error)) from None
+        typer.echo(f"No calls yet: there is no {path}. Start the proxy, or name its state folder by --state.", err=True)
         return
     if form is Format.JSON:
         typer.echo(json.dumps(_document(found), indent=2))

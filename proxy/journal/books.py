@@ -80,6 +80,14 @@ class JournalBooks:
         """
         await self._writer.run(partial(Log.open, row=row))
 
+    async def put_note(self, key: str, value: bytes) -> None:
+        """Keep a small state (calibration, say) with the journal. Raises ``Unavailable``."""
+        await self._writer.run(partial(Log.put_note, key=key, value=value))
+
+    async def note(self, key: str) -> bytes | None:
+        """The state that was last kept under this name."""
+        return await self._writer.run(partial(Log.note, key=key))
+
     def committed(self, settlements: Iterable[Settlement]) -> None:
         """Hear of entries that are in the file now."""
         for entry in settlements:

@@ -1,21 +1,20 @@
-"""What was spent, by team, project, model or upstream: one set of queries for SQLite and, later, PostgreSQL.
+"""Spend reports: one set of queries for SQLite and, later, PostgreSQL.
 
-No report ranks people: principals, keys and sessions are no groups here, and a request for one is refused by name.
+Only commands import this: SQLAlchemy is 20 MB that a worker shall not carry.
 """
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import msgspec
 import sqlalchemy as sa
 
 from proxy.journal.schema import OPEN, connect_readonly
+from proxy.journal.spent import GROUPS, Spend, Spent, Unreadable, check_groups
 
-GROUPS: Final = ("team", "project", "model", "upstream")
-_PEOPLE: Final = frozenset({"user", "users", "key", "key_id", "principal", "person", "people", "session", "developer"})
 _SLACK_S: Final = 3600.0  # between a request's id and its time, generously
 _REFUSED: Final = ("denied", "throttled")
 
@@ -32,49 +31,14 @@ _attempts: Final = sa.table(
 _a: Final = _attempts.c
 
 
-class Spent(msgspec.Struct, frozen=True):
-    """One line of a report. ``group`` holds a value for each ``by``, "" where rows have none; money in nano-USD."""
-
-    group: tuple[str, ...]
-    calls: int
-    input: int
-    cached_read: int
-    cache_write: int
-    output: int
-    reasoning: int
-    cost_nusd: int
-    unreported_nusd: int  # of the cost: what rests on figures that the provider did not finally report
-    saved_nusd: int
-
-    @property
-    def unreported_share(self) -> float:
-        """The part of the cost that is estimated or partial, 0 to 1."""
-        return self.unreported_nusd / self.cost_nusd if self.cost_nusd else 0.0
-
-
-class Spend(msgspec.Struct, frozen=True):
-    """A spend report: its lines, dearest first, and their total (a call in two groups counts once in it)."""
-
-    by: tuple[str, ...]
-    since: float
-    until: float
-    lines: tuple[Spent, ...]
-    total: Spent
-
-
-def check_groups(by: Sequence[str]) -> tuple[str, ...]:
-    """The groups as asked, each once. Raises ``ValueError`` that says what can be asked and why not more."""
-    for name in by:
-        if name.lower() in _PEOPLE:
-            raise ValueError(f"no report ranks people, so there is no --by {name}; ask by {', '.join(GROUPS)}")
-        if name not in GROUPS:
-            raise ValueError(f"{name!r} is no group; ask by {', '.join(GROUPS)}")
-    return tuple(dict.fromkeys(by))
-
-
-def open_reports(path: Path) -> sa.Engine:
-    """An engine over ``calls.db`` that only reads, beside a running proxy."""
-    return sa.create_engine("sqlite://", creator=lambda: connect_readonly(path), poolclass=sa.pool.NullPool)
+def read_spend(path: Path, by: Sequence[str], since: float, until: float) -> Spend:
+    """The report on ``calls.db``, also beside a running proxy. Raises ``Unreadable``, and ``ValueError`` as ``spend``."""
+    engine = sa.create_engine("sqlite://", creator=lambda: connect_readonly(path), poolclass=sa.pool.NullPool)
+    try:
+        with engine.connect() as db:
+            return spend(db, by, since, until)
+    except (sqlite3.Error, sa.exc.DBAPIError) as error:
+        raise Unreadable(f"{path} cannot be read: {error}") from error
 
 
 def spend(db: sa.Connection, by: Sequence[str], since: float, until: float) -> Spend:

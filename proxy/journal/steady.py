@@ -95,7 +95,7 @@ class SteadyLog:
                 return self.once(lambda log: log.append([(mended, hold_id)]))  # noqa: B023  # called at once
             except DiskFails:
                 raise
-            except Exception as error:  # noqa: BLE001
+            except Exception as error:  # noqa: BLE001  # the next rows must not wait for this one
                 self._trouble("journal_row_odd", type(error).__name__)  # its text could quote the row
         return []
 

@@ -52,6 +52,7 @@ class Model(msgspec.Struct):
     encoding: str  # by name: it may be loaded later
     media: MediaPrice
     calibration: Calibration
+    asked: int = 0
     lessons: int = 0  # reports heard, learnt from or not
 
 
@@ -75,12 +76,20 @@ class Estimator:
         self._limit = limit
         self._models: dict[tuple[str, str], Model] = {}
 
-    def estimate(self, upstream: str, model: str, features: Features, text_tokens: int | None = None) -> Estimate:
-        """Estimate the input of a request. ``text_tokens``: the texts' tokens where the caller had them counted."""
+    def estimate(
+        self, upstream: str, model: str, features: Features, text_tokens: int | None = None, *, exact: bool = True
+    ) -> Estimate:
+        """Estimate the input of a request. ``text_tokens``: the texts' tokens where the caller had them counted.
+
+        ``exact`` counts texts up to ``EXACT_BYTES``; without it that is done only until the model is known, and now and
+        then afterwards: the vocabulary is 50 MB that push everything else of a call out of the processor's cache.
+        """
         known = self._model(upstream, model)
         counted = True
         if text_tokens is None:
-            if features.text_bytes <= EXACT_BYTES:
+            known.asked += 1
+            exact = exact or known.lessons <= _SURE_AFTER or not known.asked & 15
+            if exact and features.text_bytes <= EXACT_BYTES:
                 encoding = self._vocabulary.get(known.encoding)
                 text_tokens = sum([count(text, encoding) for text in features.texts])
             else:

@@ -16,7 +16,7 @@ from proxy.dialects.base import Tap
 from proxy.domain.decision import Reserve
 from proxy.domain.errors import CallError, ClientGone, StoreAway, Unavailable, UpstreamFailed
 from proxy.domain.meter import Held, Hold, HoldState
-from proxy.domain.row import Outcome, Rank, Row
+from proxy.domain.row import Rank, Row
 from proxy.domain.usage import NO_USAGE, Usage, UsageSource
 from proxy.metering.cost import Cost
 from proxy.metering.count import count
@@ -25,11 +25,13 @@ from proxy.policy.draws import draw
 from proxy.ports import Answer
 from proxy.steps.receipt import upstream_request_id
 from proxy.steps.refusal import refused_hold
-from proxy.steps.rows import attempt_row, ending
+from proxy.steps.rows import charges, ending, open_row
 from proxy.steps.visit import Plan, Visit
 from proxy.steps.world import World
 
+NEAR = 0.9  # of a limit
 COUNT_INLINE = 8192  # characters that may be counted on the loop: 0.2 ms
+_ROW = msgspec.json.Encoder().encode
 BYTES_PER_TOKEN_STREAMED = 16  # rough, for the leases of streams that report nothing until their end
 
 
@@ -43,6 +45,7 @@ class Attempt:
         self._plan = plan
         self._answer: Answer | None = None
         self._tap: Tap | None = None
+        self._row: Row
         self.hold: Hold | None = None
         self.held: Held | None = None
         self.edits: tuple[str, ...] = ()
@@ -62,7 +65,7 @@ class Attempt:
         self._visit.rowed = True
         self._world.leases.add(self)
         if held.local:
-            await self._world.books.open(self._provisional(self._hold))
+            await self._world.books.open(self._row)
         return self
 
     async def __aexit__(
@@ -102,21 +105,26 @@ class Attempt:
 
     async def _take(self) -> Held:
         plan, meters = self._plan, self._world.meters
-        at_us, org = meters.time_us(), plan.call.principal.org
-        hold = Hold(
+        wishes, org, at_us = plan.decision.obligations, plan.call.principal.org, meters.time_us()
+        draws = tuple([draw(wish, org, plan.amounts, at_us) for wish in wishes])
+        self._row = open_row(plan, draws)
+        self.hold = hold = Hold(
             id=f"{plan.call.request_id}:{plan.number}",
             org=org,
-            draws=tuple([draw(wish, org, plan.amounts, at_us) for wish in plan.decision.obligations]),
-            facts=b"",
+            draws=draws,
+            facts=_ROW(self._row),
             floor_nusd=plan.amounts.input_nusd,
-            whole=any(wish.reserve is Reserve.MAX for wish in plan.decision.obligations),
+            whole=True in [wish.reserve is Reserve.MAX for wish in wishes],
         )
-        self.hold = hold = msgspec.structs.replace(hold, facts=msgspec.json.encode(self._provisional(hold)))
         try:
             held = await meters.hold(hold)
         except StoreAway:
             return self._alone(hold)
         self._world.allowance.seen(hold, held)
+        # While every meter has plenty of room, no answer hangs on the exact size of a prompt.
+        self._world.is_tight = True in [
+            level.level + d.amount > d.limit * NEAR for d, level in zip(draws, held.levels, strict=False)
+        ]
         return held
 
     def _alone(self, hold: Hold) -> Held:
@@ -128,12 +136,6 @@ class Attempt:
                 retry_after_s=5.0,
             )
         return held
-
-    def _provisional(self, hold: Hold) -> Row:
-        """The row as a sweeper would finish it if nobody else came back to do so."""
-        usage = Usage(input=self._plan.estimate.input_tokens, usage_source=UsageSource.ESTIMATED)
-        cost = Cost(self._plan.amounts.input_nusd, self._plan.price_version, None)
-        return attempt_row(self._plan, hold, usage, cost, outcome=Outcome.PROXY_ERROR, rank=Rank.OPEN)
 
     # -- ending
 
@@ -214,21 +216,26 @@ class Attempt:
 
     def _book(self, usage: Usage, cost: Cost, error: BaseException | None) -> None:
         world, plan, answer, now = self._world, self._plan, self._answer, self._world.clock.monotonic()
-        outcome, status, code = ending(error, answer.status if answer is not None else 0)
-        row = attempt_row(
-            plan,
-            self.hold,
-            usage,
-            cost,
-            outcome=outcome,
+        upstream_status = None if answer is None else answer.status
+        outcome, status, code = ending(error, upstream_status or 0)
+        began = self._visit.began
+        row = msgspec.structs.replace(
+            self._row,
+            rank=Rank.FINAL,
+            upstream_request_id=None if answer is None else upstream_request_id(answer),
+            model=usage.model or plan.model,
             status=status,
+            upstream_status=upstream_status,
+            outcome=outcome,
             error=code,
-            upstream_status=answer.status if answer is not None else None,
-            upstream_request_id=upstream_request_id(answer) if answer is not None else None,
+            usage=usage,
+            cost_nusd=cost.nusd,
+            charges=charges(self._hold.draws, cost.nusd, usage),
+            price_flag=cost.flag,
             edits=self.edits,
             local=self.held is not None and self.held.local,
-            ttft_ms=round((self.first_at - self._visit.began) * 1000, 3) if self.first_at else None,
-            duration_ms=round((now - self._visit.began) * 1000, 3),
+            ttft_ms=round((self.first_at - began) * 1000, 3) if self.first_at else None,
+            duration_ms=round((now - began) * 1000, 3),
             overhead_us=int((self.sent_at - self._visit.read_at) * 1_000_000) if self.sent_at else 0,
         )
         world.books.book(row, self.hold)

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from proxy.dialects import routes
 from proxy.domain.errors import CallError, ClientGone, Unavailable
@@ -20,17 +18,11 @@ from proxy.steps.world import World
 JITTER = 0.1  # of a wait, so that a crowd that was refused together does not come back together
 
 
-@contextmanager
-def not_cut() -> Iterator[None]:
-    """Where a drain that took too long cuts the call: it becomes an error that the caller is told. Raises it."""
-    try:
-        yield
-    except asyncio.CancelledError as cut:
-        if DRAINING not in cut.args:
-            raise  # the caller left
-        raise Unavailable(
-            "The proxy is restarting and this call took too long to end; try again.", retry_after_s=1.0
-        ) from None
+def cut_short(cancelled: asyncio.CancelledError) -> BaseException:
+    """What a cancellation is: the caller left, or a drain took too long, which is an error that the caller is told."""
+    if DRAINING not in cancelled.args:
+        return cancelled
+    return Unavailable("The proxy is restarting and this call took too long to end; try again.", retry_after_s=1.0)
 
 
 async def tell(visit: Visit, error: Exception, world: World) -> None:

@@ -21,7 +21,10 @@ def is_stream(plan: Plan, answer: Answer) -> bool:
         return False
     if plan.ask.stream:
         return True
-    return any(name == b"content-type" and value.startswith(STREAMS) for name, value in answer.headers)
+    for name, value in answer.headers:
+        if name == b"content-type":
+            return value.startswith(STREAMS)
+    return False
 
 
 async def whole(visit: Visit, plan: Plan, attempt: Attempt, answer: Answer) -> None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from proxy.domain.errors import CallError, ClientGone, UpstreamFailed, UpstreamTimedOut
-from proxy.domain.meter import Charge, Draw, Hold, Unit
+from proxy.domain.meter import Charge, Draw, Unit
 from proxy.domain.row import Outcome, Rank, Row
-from proxy.domain.usage import Usage
-from proxy.metering.cost import Cost
+from proxy.domain.usage import Usage, UsageSource
 from proxy.steps.visit import Plan, Visit
 
 CLIENT_CLOSED = 499  # nginx's number for a caller who left; no answer carries it
@@ -30,47 +29,26 @@ def ending(error: BaseException | None, upstream_status: int) -> tuple[Outcome, 
 
 def charges(draws: Iterable[Draw], cost_nusd: int, usage: Usage) -> tuple[Charge, ...]:
     """The final amount for every meter that holds something for this attempt."""
-    amounts = {
-        Unit.NUSD: cost_nusd,
-        Unit.TOKENS: (usage.input or 0) + (usage.output or 0),
-        Unit.REQUESTS: 1,
-        Unit.CALLS: 1,
-    }
-    return tuple([Charge(d.key, d.kind, amounts[d.unit], d.interval_us, d.period_end) for d in draws])
+    return tuple([Charge(d.key, d.kind, _amount(d.unit, cost_nusd, usage), d.interval_us, d.period_end) for d in draws])
 
 
-def held_nusd(hold: Hold | None) -> int:
-    """The largest amount of money any budget holds for this attempt."""
-    return max((d.amount for d in hold.draws if d.unit is Unit.NUSD), default=0) if hold else 0
+def _amount(unit: Unit, cost_nusd: int, usage: Usage) -> int:
+    if unit is Unit.NUSD:
+        return cost_nusd
+    return (usage.input or 0) + (usage.output or 0) if unit is Unit.TOKENS else 1
 
 
-def attempt_row(  # noqa: PLR0913 - a row has many ends
-    plan: Plan,
-    hold: Hold | None,
-    usage: Usage,
-    cost: Cost,
-    *,
-    outcome: Outcome,
-    rank: Rank = Rank.FINAL,
-    status: int = 0,
-    error: str | None = None,
-    upstream_status: int | None = None,
-    upstream_request_id: str | None = None,
-    edits: tuple[str, ...] = (),
-    local: bool = False,
-    ttft_ms: float | None = None,
-    duration_ms: float = 0.0,
-    overhead_us: int = 0,
-) -> Row:
-    """The row of an attempt upstream."""
+def open_row(plan: Plan, draws: Iterable[Draw]) -> Row:
+    """The row of an attempt that is about to be made, as a sweeper would finish it if nobody else came back to do so."""
     call, who, what = plan.call, plan.call.principal, plan.call.attribution
+    usage = Usage(input=plan.estimate.input_tokens, usage_source=UsageSource.ESTIMATED)
+    cost_nusd = plan.amounts.input_nusd
     return Row(
         request_id=call.request_id,
         attempt=plan.number,
         at=call.at,
-        rank=rank,
+        rank=Rank.OPEN,
         client_request_id=call.client_request_id,
-        upstream_request_id=upstream_request_id,
         org=who.org,
         principal=who.pseudonym,
         key_id=who.key_id,
@@ -84,27 +62,18 @@ def attempt_row(  # noqa: PLR0913 - a row has many ends
         endpoint=call.endpoint,
         upstream=plan.upstream.name,
         model_requested=plan.ask.model,
-        model=usage.model or plan.model,
+        model=plan.model,
         stream=plan.ask.stream,
-        status=status,
-        upstream_status=upstream_status,
-        outcome=outcome,
-        error=error,
+        outcome=Outcome.PROXY_ERROR,
         usage=usage,
-        cost_nusd=cost.nusd,
-        held_nusd=held_nusd(hold),
-        charges=charges(hold.draws, cost.nusd, usage) if hold else (),
-        price_version=cost.price_version,
-        price_flag=cost.flag,
+        cost_nusd=cost_nusd,
+        held_nusd=max([d.amount for d in draws if d.unit is Unit.NUSD], default=0),
+        charges=charges(draws, cost_nusd, usage),
+        price_version=plan.price_version,
         decision=plan.decision.id,
         generation=call.generation,
         facts=plan.facts_json,
-        edits=edits,
         cache="off",
-        local=local,
-        ttft_ms=ttft_ms,
-        duration_ms=duration_ms,
-        overhead_us=overhead_us,
     )
 
 

@@ -14,7 +14,7 @@ from proxy.steps.leases import Leases
 
 @dataclass(slots=True)
 class World:
-    """Put together by ``app.py``. Only ``generation`` ever changes, by one assignment."""
+    """Put together by ``app.py``. What changes is ``generation``, by one assignment, and ``is_tight``."""
 
     generation: Generation
     clock: ports.Clock
@@ -30,3 +30,4 @@ class World:
     later: ports.Later
     report: Callable[[str, str, Exception], None]  # (event, request id, error) to the log, without the error's text
     count_long: Callable[[str, str], Awaitable[int]]  # tokens of a long text for a model, counted off the loop
+    is_tight: bool = True  # a meter was near its limit when last seen: prompts are counted exactly

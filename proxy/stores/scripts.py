@@ -15,10 +15,10 @@ import msgspec
 _PARTS: Final = {
     "hold": ("common", "hold"),
     "touch": ("common", "touch"),
-    "release": ("common", "release"),
+    "release": ("common", "returning", "release"),
     "claim": ("common", "claim"),
-    "settle": ("common", "endings", "settle"),
-    "totals": ("common", "endings", "totals"),
+    "settle": ("common", "returning", "endings", "settle"),
+    "totals": ("common", "returning", "endings", "totals"),
 }
 
 

@@ -52,7 +52,7 @@ def request_id_of(said: str) -> str:
 def test_in_an_empty_folder_it_shows_a_stream_its_row_and_what_to_do_next_and_leaves_nothing(tmp_path: Path) -> None:
     with tempfile.TemporaryDirectory() as temporary:  # short: the path of a Unix socket is
         done = demo(tmp_path, environ={"TMPDIR": temporary})
-        assert os.listdir(temporary) == []
+        assert list(Path(temporary).iterdir()) == []
     assert (done.returncode, done.stderr) == (0, "")
     said = done.stdout
     assert "Hello, I am Tallygate's stand-in." in said

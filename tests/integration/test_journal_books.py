@@ -195,7 +195,7 @@ async def test_a_store_that_remembers_more_than_the_file_loses_no_new_row(machin
     machine.store.away = True
     worker = await machine.start()
     worker.books.book(*a_call("early", 10))
-    await until(lambda: worker.books.behind == 1)
+    await until(lambda: worker.books.behind == 6)  # all are in doubt until the store can be asked
     machine.store.away = False
     await machine.rest()
     worker.books.book(*a_call("late", 100))
@@ -253,6 +253,13 @@ async def test_an_open_row_without_an_end_is_charged_at_the_next_start(machine: 
     await machine.rest()
     assert machine.store.spent == {BUDGET: 9}
     assert await machine.rows("r1") == [msgspec.structs.replace(row, rank=Rank.SWEPT)]
+
+
+async def test_a_note_outlives_its_worker(machine: Machine) -> None:
+    worker = await machine.start()
+    await worker.books.put_note("calibration", b"{}")
+    await machine.stop(worker)
+    assert await (await machine.start()).books.note("calibration") == b"{}"
 
 
 async def test_a_settler_that_raises_the_unexpected_is_tried_again(machine: Machine) -> None:

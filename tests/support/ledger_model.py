@@ -37,6 +37,11 @@ for _, key in ipairs(redis.call('KEYS', '*')) do
 end"""
 
 
+def move(raw: Any, seconds: int) -> None:
+    """Let time pass in a store, or let its clock jump: every time that it keeps moves the other way."""
+    raw.eval(_MOVE, 0, seconds * 1000, seconds * 1_000_000)
+
+
 class Lane(msgspec.Struct):
     """How far a worker believes the store has counted its journal, and the batch it has sent and not seen answered."""
 
@@ -280,7 +285,7 @@ class World:
 
     def _move(self, seconds: int) -> None:
         self.offset_s += seconds
-        self.raw.eval(_MOVE, 0, seconds * 1000, seconds * 1_000_000)
+        move(self.raw, seconds)
 
     def _meters(self, name: str) -> StoreMeters:
         return self.meters[JOURNALS.index(name) % 2]

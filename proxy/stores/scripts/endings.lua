@@ -1,4 +1,4 @@
--- endings.lua: how a journal's entry ends a hold. Shared by settle.lua and totals.lua, behind common.lua.
+-- endings.lua: how a journal's entry ends a hold. Shared by settle.lua and totals.lua, behind returning.lua.
 --
 -- An entry is four arguments: seq, hold id ("" when nothing was held), swept (0|1), charges.
 -- A sweep is an ordinary entry made by somebody else. It leaves a tombstone with its charge; the final entry takes that
@@ -16,6 +16,12 @@ local function entries_from(first)
       blob = ARGV[i + 3], actual = actual}
   end
   return entries
+end
+
+-- Adds to what a budget has spent. A key made here outlives its period like any other.
+local function spend(key, amount, period_end)
+  local s = redis.call('HINCRBY', key, 's', int(amount))
+  if s == amount and period_end > 0 then redis.call('EXPIREAT', key, int(period_end + KEPT_S)) end
 end
 
 local function charge(charges, sign)

@@ -9,17 +9,17 @@
 -- still there, so that any failover to an older copy is healed by sending the entries after `applied` again.
 local journal, entries = ARGV[1], entries_from(2)
 
-local applied, gap = tonumber(redis.call('HGET', KEYS[2], journal) or nil), 0
+local known = tonumber(redis.call('HGET', KEYS[2], journal) or nil)
+local applied, gap, done, failure = known or 0, 0, true, nil
 for _, entry in ipairs(entries) do
-  local next_seq = (applied or 0) + 1
-  if entry.seq > next_seq then
+  if entry.seq > applied + 1 then
     gap = 1
     break
   end
-  conclude(entry, entry.seq == next_seq, false)
-  if entry.seq == next_seq then
-    applied = next_seq
-    redis.call('HSET', KEYS[2], journal, int(applied))
-  end
+  done, failure = pcall(conclude, entry, entry.seq == applied + 1, false)
+  if not done then break end
+  applied = math.max(applied, entry.seq)
 end
-return {gap, applied or -1, broken}
+if applied > 0 then redis.call('HSET', KEYS[2], journal, int(applied)) end -- also when an entry failed: what came before it counts
+if not done then error(failure) end
+return {gap, (known or applied > 0) and applied or -1, broken}
