@@ -33,12 +33,14 @@ from proxy.policy.facts import Facts
 from proxy.ports import Reply, Request
 from proxy.steps import relay
 from proxy.steps.attempt import Attempt
+from proxy.steps.delivery import is_stream
 from proxy.steps.errors import cut_short, tell
-from proxy.steps.rows import refusal_row
+from proxy.steps.rows import refusal_row, unattributed
 from proxy.steps.visit import Plan, Visit
 from proxy.steps.world import World
 
 MAX_HOLD_OUTPUT = 8192  # tokens of one choice, written into a request without a ceiling when a `max` hold needs one
+MAX_MODEL = 256  # characters of a model's name
 
 
 class Pipeline:
@@ -55,7 +57,7 @@ class Pipeline:
         world.gauge.began()
         try:
             where, match = _route(visit)
-            principal = _identify(visit, where)
+            principal = visit.principal = _identify(visit, where)
             body = await request.read()
             visit.read_at = world.clock.monotonic()
             ask = visit.ask = _understand(visit, match, where, body)
@@ -66,8 +68,8 @@ class Pipeline:
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller is told and a row remains
             self._row_of_refused(visit, error)
             await tell(visit, error, world)
-        except BaseException as left:  # cancelled: the caller left, and there is nobody to tell
-            self._row_of_refused(visit, left)
+        except asyncio.CancelledError as cancelled:  # the caller left, or we end: this one is told by the listener
+            self._row_of_refused(visit, cut_short(cancelled))
             raise
         finally:
             world.gauge.ended()
@@ -132,10 +134,9 @@ class Pipeline:
         head = visit.request.forwardable(plan.upstream.forward_headers)
         if (key := plan.dialect.credential(plan.upstream)) is not None:
             head.append(key)
-        attempt.sent_at = self._world.clock.monotonic()
         try:
-            answer = await self._world.wire.send(plan.upstream, plan.ask.endpoint.method, out.target, head, out.body)
-            if relay.is_stream(plan, answer):
+            answer = await attempt.send(out.target, head, out.body)
+            if is_stream(plan, answer):
                 strip = plan.dialect.strip(plan.ask) if out.strip_usage else None
                 await relay.stream(visit, plan, attempt, answer, strip)
             else:
@@ -147,6 +148,7 @@ class Pipeline:
         """Attempt 0, for a call that left no other row."""
         if visit.rowed:
             return
+        visit.call = visit.call or unattributed(visit)
         row = refusal_row(visit, error, (self._world.clock.monotonic() - visit.began) * 1000)
         if row is not None:
             self._world.books.book(row, None)
@@ -162,7 +164,7 @@ def _route(visit: Visit) -> tuple[Address, Match]:
         raise NotFound(
             "There is no such path here." + (f" Did you mean {near}?" if near else " See the README for the list.")
         )
-    visit.dialect = match.dialect
+    visit.dialect, visit.endpoint = match.dialect, match.endpoint.path
     return where, match
 
 
@@ -182,7 +184,12 @@ def _understand(visit: Visit, match: Match, where: Address, body: bytes) -> Ask:
     """Read the request strictly, once, beside the bytes that will be forwarded."""
     if match.endpoint.method == "POST" and not body:
         raise BadRequest("The request has no body; this path takes a JSON object.", code="invalid_json")
-    return match.dialect.understand(match, body, where.query, visit.request.headers)
+    ask = match.dialect.understand(match, body, where.query, visit.request.headers)
+    if len(ask.model) > MAX_MODEL or not ask.model.isprintable():  # it stands in rows, logs and errors
+        raise BadRequest(
+            f"'model' must be a name of at most {MAX_MODEL} printable characters.", param="model", code="invalid_model"
+        )
+    return ask
 
 
 def _attribute(visit: Visit, principal: Principal, where: Address, match: Match, ask: Ask) -> Call:

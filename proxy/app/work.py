@@ -9,8 +9,11 @@ from proxy.app.supervise import DEMO_VARIABLE, STORE_VARIABLE
 from proxy.app.worker import Worker
 from proxy.config.reading import read
 from proxy.server import sockets
+from proxy.server.lock import StateTaken, slot_lock
 from proxy.server.worker_process import Life, run
 from proxy.telemetry.logs import setup
+
+PREDECESSOR_S = 30.0  # for a worker of a supervisor that was killed: longer than it takes to end its calls
 
 
 def work(config: Path, slot: int, link_fd: int) -> int:
@@ -31,4 +34,9 @@ def work(config: Path, slot: int, link_fd: int) -> int:
         await worker.start(sockets.bind(settings.listen))
         return worker
 
-    return run(build, link_fd=link_fd, drain=settings.drain)
+    try:
+        with slot_lock(settings.state, slot, PREDECESSOR_S):
+            return run(build, link_fd=link_fd, drain=settings.drain)
+    except StateTaken as taken:
+        log.event("error", "slot_taken", detail=str(taken))
+        return 1  # and the supervisor tries again

@@ -53,6 +53,7 @@ from proxy.telemetry.heartbeat import Heartbeat
 from proxy.telemetry.logs import Log
 from proxy.upstream.wire import HttpWire
 
+ENDINGS_S = 2.0  # at the end, for answers that are read on although their callers left
 STORE_WAIT_S = 2.0  # at start; without a store the rules about a store that is away hold from the first call on
 
 
@@ -116,7 +117,8 @@ class Worker:
         self._audit = Audit(self._world, self._books, self._reader, self._accumulator, drift=whole)
         self._memory = Memory(slot, self._writer, estimator, self._vocabulary, log)
         self._reloader = Reloader(reading, log, self._take, self._reload_failed)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._chores: set[asyncio.Future[None]] = set()  # never end by themselves
+        self._endings: set[asyncio.Future[None]] = set()  # of calls whose row waits for a drain or a count
 
     @property
     def org(self) -> str:
@@ -132,14 +134,14 @@ class Worker:
             self._log.event("warning", "store_away", detail=str(error))
         await self._books.start()
         await self._memory.recall()
-        for task in (
+        for chore in (
             self._leases.keep(),
             self._sweeper.run(self._settings.lease_s / 3),
             self._reloader.run(),
             self._memory.keep(),
             self._audit.run(),
         ):
-            self._later(task)
+            self._run(chore, self._chores)
         self._heartbeat.start()
         self._accumulator.only(metrics.POLICY, self._world.generation.id).set(1.0)
         tls = self._settings.tls
@@ -165,12 +167,11 @@ class Worker:
     async def stop(self) -> None:
         """Book, settle and let go of everything; the listener's calls have all ended."""
         await self._memory.save()
+        await self._end_calls()
         lost = await self._books.close()
         if lost:
             self._log.event("error", "rows_lost", count=lost)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await _cancel(self._chores)
         await self._meters.drain()
         await self._store.close()
         self._wire.close()
@@ -182,12 +183,22 @@ class Worker:
     # -- what the world asks of us
 
     def _later(self, work: Coroutine[Any, Any, None] | Awaitable[None]) -> None:
+        self._run(work, self._endings)
+
+    def _run(self, work: Coroutine[Any, Any, None] | Awaitable[None], among: set[asyncio.Future[None]]) -> None:
         task = asyncio.ensure_future(work)
-        self._tasks.add(task)
+        among.add(task)
+        task.add_done_callback(among.discard)
         task.add_done_callback(self._ended)
 
+    async def _end_calls(self) -> None:
+        """Let drains and counts end; those that take too long book what they know. The books close only then."""
+        if self._endings:
+            await asyncio.wait(self._endings, timeout=ENDINGS_S)
+        while self._endings:  # a drain that is cut may leave a count behind
+            await _cancel(self._endings)
+
     def _ended(self, task: asyncio.Future[None]) -> None:
-        self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             reporter(self._log)("task_failed", "", error if isinstance(error, Exception) else Exception())
 
@@ -213,3 +224,11 @@ class Worker:
 
     def _trouble(self, event: str, detail: str) -> None:
         self._log.event("error", event, detail=detail)
+
+
+async def _cancel(tasks: set[asyncio.Future[None]]) -> None:
+    """End tasks and wait for them."""
+    await asyncio.sleep(0)  # one that has not begun would be cancelled without a chance to clean up
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -29,6 +29,7 @@ BATCH: Final = 128  # entries a settlement: one script's worth, about a millisec
 RECENT: Final = 1024  # entries that go with sums, because their holds may still stand
 GAPS: Final = 3  # in a row before we take a rest: two can be a failover at the wrong moment
 PAUSE_S: Final = (0.05, 1.0)
+LOOK_S: Final = 5.0  # a store may be emptied behind a connection that stands, and a journal at rest would never know
 
 
 class JournalBooks:
@@ -47,6 +48,7 @@ class JournalBooks:
         self._lanes: dict[tuple[str, str], Lane] = {}
         self._work = asyncio.Event()
         self._store_back = asyncio.Event()
+        self._look_at = 0.0
         self._rest = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         writer.committed = self.committed
@@ -127,7 +129,7 @@ class JournalBooks:
     async def _settle_all(self) -> None:
         pause_s = PAUSE_S[0]
         while True:
-            await self._work.wait()
+            await self._due()
             self._work.clear()
             self._store_back.clear()
             done = [await self._catch_up(lane) for lane in tuple(self._lanes.values())]
@@ -141,6 +143,17 @@ class JournalBooks:
                     await self._store_back.wait()
             pause_s = min(2 * pause_s, PAUSE_S[1])
             self._work.set()
+
+    async def _due(self) -> None:
+        """Wait for work; every ``LOOK_S``, work or not, all lanes are to be compared with the store."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(self._look_at):
+                await self._work.wait()
+        now = asyncio.get_running_loop().time()
+        if now >= self._look_at:
+            self._look_at = now + LOOK_S
+            for lane in self._lanes.values():
+                lane.unsure = True
 
     async def _catch_up(self, lane: Lane) -> bool:
         """Settle a lane to its end; False when that must be tried again later."""

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 NAME = "tallygate.lock"
+_POLL_S = 0.02
 
 
 class StateTaken(RuntimeError):
@@ -68,3 +72,33 @@ def owner_of(folder: Path) -> str | None:
     finally:
         os.close(fd)
     return None
+
+
+@contextmanager
+def slot_lock(folder: Path, slot: int, wait_s: float) -> Iterator[None]:
+    """A worker's own lock, for its life: two that write one journal would give their rows the same numbers.
+
+    A worker outlives a supervisor that was killed, by what it takes to end its calls; the one that takes its place waits
+    for it. Raises ``StateTaken`` when that takes longer than ``wait_s``.
+    """
+    path = folder / f"worker.{slot}.lock"
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        until = time.monotonic() + wait_s
+        while not _try_lock(fd):
+            if time.monotonic() > until:
+                raise StateTaken(folder.resolve(), os.read(fd, 32).decode(errors="replace").strip() or "unknown")
+            time.sleep(_POLL_S)
+        os.ftruncate(fd, 0)
+        os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+        yield
+    finally:
+        os.close(fd)
+
+
+def _try_lock(fd: int) -> bool:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

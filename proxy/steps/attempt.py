@@ -23,6 +23,7 @@ from proxy.metering.count import count
 from proxy.metering.shortfall import completed, is_whole
 from proxy.policy.draws import draw
 from proxy.ports import Answer
+from proxy.steps.delivery import is_stream
 from proxy.steps.receipt import upstream_request_id
 from proxy.steps.refusal import refused_hold
 from proxy.steps.rows import charges, ending, open_row
@@ -44,7 +45,9 @@ class Attempt:
         self._visit = visit
         self._plan = plan
         self._answer: Answer | None = None
+        self._sending: asyncio.Future[Answer] | None = None  # where it outlives a caller who leaves
         self._tap: Tap | None = None
+        self._is_read = False  # a buffered answer has gone through the tap
         self._row: Row
         self.hold: Hold | None = None
         self.held: Held | None = None
@@ -65,7 +68,11 @@ class Attempt:
         self._visit.rowed = True
         self._world.leases.add(self)
         if held.local:
-            await self._world.books.open(self._row)
+            try:
+                await self._world.books.open(self._row)
+            except BaseException as error:
+                self._leave(error)  # it may be committed all the same: its end must be told
+                raise
         return self
 
     async def __aexit__(
@@ -77,11 +84,30 @@ class Attempt:
         else:
             self._leave(error)
 
-    def answered(self, answer: Answer, tap: Tap) -> None:
+    async def send(self, target: str, headers: list[tuple[bytes, bytes]], body: bytes) -> Answer:
+        """Ask the upstream; its answer has begun. Where answers are drained, the asking outlives a caller who leaves."""
+        upstream = self._plan.upstream
+        self.sent_at = self._world.clock.monotonic()
+        sending = self._world.wire.send(upstream, self._plan.ask.endpoint.method, target, headers, body)
+        if upstream.on_disconnect != "drain":
+            return await sending
+        self._sending = asyncio.ensure_future(sending)
+        return await asyncio.shield(self._sending)
+
+    def answered(self, answer: Answer) -> None:
         """The upstream has begun to answer; from here on the tap knows what it used."""
         self._answer = answer
-        self._tap = tap
+        self._tap = self._plan.dialect.tap(self._plan.ask)
         self.first_at = self._world.clock.monotonic()
+
+    async def read(self) -> bytes:
+        """The whole of an answer that is buffered."""
+        if self._answer is None or self._tap is None:
+            raise RuntimeError("an answer is read after it has begun")
+        body = await self._answer.read()
+        self._tap.body(body)
+        self._is_read = True
+        return body
 
     def feed(self, piece: bytes) -> None:
         """One piece of a stream has come."""
@@ -152,6 +178,8 @@ class Attempt:
     def _leave(self, error: BaseException | None) -> None:
         if self._answer is not None:
             self._answer.close()
+        elif self._sending is not None:
+            self._sending.cancel()
         if self._reckoned is not None:
             self._book(*self._reckoned, error)
             return
@@ -165,18 +193,28 @@ class Attempt:
 
     def _worth_draining(self, error: BaseException | None) -> bool:
         left = isinstance(error, ClientGone | asyncio.CancelledError)
-        return left and self._answer is not None and self._plan.upstream.on_disconnect == "drain"
+        return left and self._sending is not None and not self._is_read
 
     async def _drain_then_book(self, error: BaseException | None) -> None:
         """Read on for a caller who left, where the provider bills anyway: the true figure comes at the end."""
         try:
             async with asyncio.timeout(self._plan.upstream.drain_s):
-                while self._answer is not None and (piece := await self._answer.piece()):
-                    self.feed(piece)
+                await self._read_on()
         except (TimeoutError, CallError):
             pass  # what was reported until here is booked
         finally:
             self._leave(error)
+
+    async def _read_on(self) -> None:
+        if self._answer is None and self._sending is not None:
+            self.answered(await self._sending)
+        if self._answer is None:
+            return
+        if not is_stream(self._plan, self._answer):
+            await self.read()
+            return
+        while piece := await self._answer.piece():
+            self.feed(piece)
 
     def _reported(self, error: BaseException | None) -> Usage:
         """The tap's word; ``NO_USAGE`` where nothing is billed: not metered, refused, or never reached."""

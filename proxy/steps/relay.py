@@ -12,27 +12,11 @@ from proxy.steps import receipt
 from proxy.steps.attempt import Attempt
 from proxy.steps.visit import Plan, Visit
 
-STREAMS = (b"text/event-stream", b"application/x-ndjson", b"application/stream+json")
-
-
-def is_stream(plan: Plan, answer: Answer) -> bool:
-    """True when the answer comes in pieces worth passing at once: by its type, or because a stream was asked for."""
-    if answer.status != 200:  # noqa: PLR2004 - errors come whole, and pass in the upstream's own words
-        return False
-    if plan.ask.stream:
-        return True
-    for name, value in answer.headers:
-        if name == b"content-type":
-            return value.startswith(STREAMS)
-    return False
-
 
 async def whole(visit: Visit, plan: Plan, attempt: Attempt, answer: Answer) -> None:
     """Pass a buffered answer, with what it cost."""
-    tap = plan.dialect.tap(plan.ask)
-    attempt.answered(answer, tap)
-    body = await answer.read()
-    tap.body(body)
+    attempt.answered(answer)
+    body = await attempt.read()
     head = receipt.headers(plan, answer, attempt.hold, attempt.held)
     if reckoned := attempt.reckon():
         usage, cost = reckoned
@@ -43,7 +27,7 @@ async def whole(visit: Visit, plan: Plan, attempt: Attempt, answer: Answer) -> N
 async def stream(visit: Visit, plan: Plan, attempt: Attempt, answer: Answer, strip: Strip | None) -> None:
     """Pass a stream piece by piece. Whatever breaks it is told inside it, by ``Pipeline``."""
     reply = visit.reply
-    attempt.answered(answer, plan.dialect.tap(plan.ask))
+    attempt.answered(answer)
     piece = await answer.piece()
     await reply.open(answer.status, receipt.headers(plan, answer, attempt.hold, attempt.held))
     visit.opened = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from proxy.domain.call import Attribution, Call
 from proxy.domain.errors import CallError, ClientGone, UpstreamFailed, UpstreamTimedOut
 from proxy.domain.meter import Charge, Draw, Unit
 from proxy.domain.row import Outcome, Rank, Row
@@ -77,8 +78,27 @@ def open_row(plan: Plan, draws: Iterable[Draw]) -> Row:
     )
 
 
+def unattributed(visit: Visit) -> Call | None:
+    """The call of somebody who was identified and whose request was not understood: it belongs to the key's own project.
+
+    None for strangers: a flood of bad keys must not fill the journal.
+    """
+    who = visit.principal
+    if who is None:
+        return None
+    return Call(
+        request_id=visit.request_id,
+        at=visit.at,
+        principal=who,
+        attribution=Attribution(team=who.team, project=who.project),
+        dialect=visit.dialect.name,
+        endpoint=visit.endpoint,
+        generation=visit.generation.id,
+    )
+
+
 def refusal_row(visit: Visit, error: BaseException, duration_ms: float) -> Row | None:
-    """Attempt 0 of a call that never went upstream. None for strangers: a flood of bad keys must not fill the journal."""
+    """Attempt 0 of a call that never went upstream; None where nobody was identified."""
     call, ask = visit.call, visit.ask
     if call is None:
         return None

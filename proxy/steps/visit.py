@@ -8,6 +8,7 @@ from proxy.dialects.base import Dialect
 from proxy.domain.ask import Ask
 from proxy.domain.call import Call
 from proxy.domain.decision import Decision
+from proxy.domain.principal import Principal
 from proxy.domain.upstream import Upstream
 from proxy.metering.estimate import Estimate
 from proxy.policy.draws import Amounts
@@ -27,6 +28,8 @@ class Visit:
     generation: Generation
     dialect: Dialect  # writes the errors, also for paths that nobody knows
     read_at: float  # monotonic, when the body was complete: our own work is measured from here
+    endpoint: str = ""  # the client's path as the table of routes has it; empty for paths that nobody knows
+    principal: Principal | None = None
     call: Call | None = None
     ask: Ask | None = None
     decision: Decision | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Awaitable, Callable, Iterator
 
@@ -15,7 +16,7 @@ from tests.support.callers import ANSWERS, FAMILIES, STREAMS, ask, calling, upst
 from tests.support.listening import Caller
 from tests.support.running import RunningProxy
 from tests.support.scripted import ScriptedUpstream
-from tests.support.scripts import endless_sse, pause, silence, streamed, whole
+from tests.support.scripts import endless_sse, head, joined, pause, send, silence, streamed, whole
 
 AT_ONCE_S = 1.0  # the promise is 100 ms; this only proves that nobody waited for a timeout
 PRICES = "{ input: 1, output: 2 }"  # USD per million tokens: 1000 and 2000 nUSD each
@@ -34,6 +35,8 @@ def proxy(scripted: ScriptedUpstream, tmp_path_factory: pytest.TempPathFactory) 
     found = upstreams(scripted.base_url, prices=PRICES)
     for family, line in upstreams(scripted.base_url, prices=PRICES, more=", on_disconnect: {drain: {max: 5s}}").items():
         found[f"{family}-drained"] = line.replace(f'"{family}-*"', f'"{family}-drained"')
+    impatient = upstreams(scripted.base_url, prices=PRICES, more=", on_disconnect: {drain: {max: 200ms}}")["openai"]
+    found["openai-impatient"] = impatient.replace('"openai-*"', '"openai-impatient"')
     for family in FAMILIES:
         found[family] = found[family].replace(f'"{family}-*"', f'"{family}-plain"')
     with RunningProxy(tmp_path_factory.mktemp("home"), found) as running:
@@ -46,8 +49,10 @@ def _fresh(scripted: ScriptedUpstream) -> None:
 
 
 async def upstream_left(scripted: ScriptedUpstream, since: float) -> float:
-    """Seconds until the upstream saw our end."""
-    return await scripted.wait_closed(scripted.seen[-1].connection) - since
+    """Seconds until the upstream saw our end, in front of whoever runs pytest with -s."""
+    after_s = await scripted.wait_closed(scripted.seen[-1].connection) - since
+    print(f"upstream closed {after_s * 1000:.1f} ms after the caller left")
+    return after_s
 
 
 async def row_after(proxy: RunningProxy, what: Callable[[], Awaitable[None]]) -> Row:
@@ -126,7 +131,7 @@ async def test_leaving_a_stream_that_never_ends_ends_it(
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
 @pytest.mark.parametrize("family", FAMILIES)
 async def test_leaving_after_everything_is_no_abort(
-    proxy: RunningProxy, scripted: ScriptedUpstream, family: str, stream: bool
+    proxy: RunningProxy, scripted: ScriptedUpstream, family: str, *, stream: bool
 ) -> None:
     scripted.replies(streamed(STREAMS[family]) if stream else whole(ANSWERS[family]))
 
@@ -160,7 +165,7 @@ async def test_where_an_upstream_is_drained_the_rest_is_read_and_the_reported_us
 async def test_where_an_upstream_is_drained_a_whole_answer_that_nobody_waits_for_is_booked_as_reported(
     proxy: RunningProxy, scripted: ScriptedUpstream
 ) -> None:
-    scripted.replies([pause(0.3), *whole(ANSWERS["openai"])])
+    scripted.replies(joined(pause(0.3), whole(ANSWERS["openai"])))
 
     async def go() -> None:
         async with calling(proxy, "openai-drained"):
@@ -169,6 +174,43 @@ async def test_where_an_upstream_is_drained_a_whole_answer_that_nobody_waits_for
     row = await row_after(proxy, go)
     assert row.outcome is Outcome.CLIENT_ABORT
     assert (row.usage.usage_source, row.cost_nusd) == (UsageSource.REPORTED, 18_000)
+
+
+async def test_where_an_upstream_is_drained_half_a_whole_answer_is_read_to_its_end(
+    proxy: RunningProxy, scripted: ScriptedUpstream
+) -> None:
+    body = json.dumps(ANSWERS["openai"]).encode()
+    scripted.replies(
+        [send(head() + b"content-length: %d\r\n\r\n" % len(body) + body[:20]), pause(0.3), send(body[20:])]
+    )
+
+    async def go() -> None:
+        async with calling(proxy, "openai-drained"):
+            await scripted.wait_seen()
+            await asyncio.sleep(0.1)
+
+    row = await row_after(proxy, go)
+    assert row.outcome is Outcome.CLIENT_ABORT
+    assert (row.usage.usage_source, row.cost_nusd) == (UsageSource.REPORTED, 18_000)
+
+
+@pytest.mark.parametrize("told", [0, 3], ids=["nothing", "a little"])
+async def test_an_upstream_that_is_drained_for_too_long_is_given_up(
+    proxy: RunningProxy, scripted: ScriptedUpstream, told: int
+) -> None:
+    scripted.replies(streamed(STREAMS["openai"][:told], then=silence()) if told else [silence()])
+
+    async def go() -> None:
+        async with calling(proxy, "openai-impatient", stream=True) as caller:
+            await scripted.wait_seen()
+            if told:
+                await caller.reader.readuntil(b"there")
+        assert await upstream_left(scripted, time.monotonic()) < 2
+
+    row = await row_after(proxy, go)
+    assert row.outcome is Outcome.CLIENT_ABORT
+    assert row.usage.usage_source is UsageSource.ESTIMATED
+    assert bool(row.usage.output) == bool(told)
 
 
 async def test_a_hundred_callers_who_leave_together_leave_a_hundred_rows_and_a_proxy_that_serves(

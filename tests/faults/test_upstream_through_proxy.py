@@ -117,7 +117,7 @@ def check_error(error: dict[str, Any], family: str, status: int, code: str) -> N
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("case", INSTEAD)
 async def test_an_upstream_that_instead_of_answering(
-    proxy: RunningProxy, scripted: ScriptedUpstream, case: str, family: str, stream: bool
+    proxy: RunningProxy, scripted: ScriptedUpstream, case: str, family: str, *, stream: bool
 ) -> None:
     script, status, code = INSTEAD[case]
     scripted.replies(script, always=True)

@@ -17,7 +17,7 @@ from tests.support.scripts import head, pause, send
 CALLS, ROOM, WORKERS = 1000, 100, 4
 # A call costs a dollar whatever it says, so that its hold is what it costs: settling frees no room for another.
 PRICES = "{ per_request: 1 }"
-REFUSED = {
+REFUSED: dict[str, dict[str, object]] = {
     "openai": {"type": "insufficient_quota", "code": "insufficient_quota"},
     "anthropic": {"type": "rate_limit_error"},
     "gemini": {"status": "RESOURCE_EXHAUSTED", "code": 429},

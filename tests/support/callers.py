@@ -52,7 +52,9 @@ def model_of(seen: Seen) -> str:
 
 
 @asynccontextmanager
-async def calling(proxy: RunningProxy, model: str, *, stream: bool = False, text: str = "hello") -> AsyncIterator[Caller]:
+async def calling(
+    proxy: RunningProxy, model: str, *, stream: bool = False, text: str = "hello"
+) -> AsyncIterator[Caller]:
     """A call that is under way: its request is sent, and nothing of the answer is read. Leaves at the end."""
     path, body = question(model, stream=stream, text=text)
     reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)

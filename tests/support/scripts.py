@@ -145,6 +145,11 @@ def streamed(
     return [*steps, then or send(b"0\r\n\r\n")]
 
 
+def joined(*scripts: Script) -> Script:
+    """Scripts one after the other, such as a pause before an answer."""
+    return [step for script in scripts for step in ((script,) if callable(script) else script)]
+
+
 def failing(status: int, retry_after: str | None = None, message: str = "scripted failure") -> Script:
     """An error in OpenAI's form."""
     headers = [("retry-after", retry_after)] if retry_after else []

@@ -119,6 +119,63 @@ async def test_a_sweep_that_comes_after_the_settlement_charges_nothing(
     assert await settler.applied("acme", "B") == 1
 
 
+async def test_a_sweep_of_a_copy_that_was_lost_charges_nothing_after_the_settlement(
+    meters: StoreMeters, settler: StoreSettler, raw: redis.Redis
+) -> None:
+    """A failover may have forgotten the claim, or the whole hold: who is late or lost is remembered nevertheless."""
+    await meters.hold(a_hold("lapsed", budget(1)))
+    expire(raw, "lapsed")
+    again = a_hold("touched", budget(1))
+    await meters.hold(again)
+    expire(raw, "touched")
+    meters.touch(again, 1)
+    retaken = a_hold("retaken", budget(1))
+    meters.touch(retaken, 1)
+    await meters.drain()
+    for seq, hold_id in enumerate(("lapsed", "touched", "retaken", "lost"), 1):
+        await settler.settle([entry(seq, hold_id, charge(budget(0), 10))])
+        await settler.settle([entry(seq, hold_id, charge(budget(0), 7), journal="B", swept=True)])
+    assert counters(raw) == (40, 0)
+
+
+async def test_a_journals_sums_leave_out_a_sweep_that_was_replaced_elsewhere(
+    settler: StoreSettler, raw: redis.Redis
+) -> None:
+    await settler.settle([entry(1, "h1", charge(budget(0), 250))])
+    swept = entry(1, "h1", charge(budget(0), 100), journal="B", swept=True)
+    await settler.post_totals("acme", "B", 1, [charge(budget(0), 100)], [swept])
+    assert counters(raw) == (250, 0)
+
+
+async def test_a_journals_sums_bring_their_tombstones_and_end_their_holds(
+    meters: StoreMeters, settler: StoreSettler, raw: redis.Redis
+) -> None:
+    await meters.hold(a_hold("h2", budget(400)))
+    recent = [
+        entry(1, "h1", charge(budget(0), 100), journal="B", swept=True),
+        entry(2, "h2", charge(budget(0), 30), journal="B"),
+    ]
+    for _ in range(2):
+        await settler.post_totals("acme", "B", 2, [charge(budget(0), 130)], recent)
+    assert counters(raw) == (130, 0)
+    await settler.settle([entry(1, "h1", charge(budget(0), 250))])
+    assert counters(raw) == (280, 0)
+
+
+async def test_a_hold_released_after_it_was_swept_and_taken_again_keeps_the_sweeps_charge(
+    meters: StoreMeters, settler: StoreSettler, raw: redis.Redis
+) -> None:
+    hold = a_hold("h1", budget(400))
+    await meters.hold(hold)
+    await settler.settle([entry(1, "h1", charge(budget(0), 100), journal="B", swept=True)])
+    meters.touch(hold, 1)
+    meters.release(hold)
+    await meters.drain()
+    assert counters(raw) == (100, 0)
+    await settler.settle([entry(1, "h1", charge(budget(0), 250))])
+    assert counters(raw) == (250, 0)
+
+
 async def test_two_sweepers_charge_once(meters: StoreMeters, settler: StoreSettler, raw: redis.Redis) -> None:
     await meters.hold(a_hold("h1", budget(400)))
     for journal in "BC":

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,7 +15,7 @@ from proxy.domain import errors
 from proxy.domain.ask import Ask
 from proxy.domain.upstream import Upstream
 from proxy.domain.usage import Usage, UsageSource
-from tests.support.recorded import cuts, differences, fed, read_both, recorded
+from tests.support.recorded import cuts, fed, recorded
 
 Json = dict[str, Any]
 RECORDED = list(recorded("gemini.interactions"))
@@ -69,14 +68,6 @@ def understood(members: Json) -> Ask:
     match = Gemini().match("POST", "/v1beta/interactions")
     assert match is not None
     return match.dialect.understand(match, json.dumps(members).encode(), "key=k&alt=sse", {})
-
-
-@pytest.mark.skipif(not RECORDED, reason="needs shared recordings of this API")
-@pytest.mark.parametrize("exchange", RECORDED, ids=lambda exchange: exchange["name"])
-@given(draw=st.data(), crlf=st.booleans())
-def test_every_recording_is_read_as_expected(exchange: Json, draw: st.DataObject, crlf: bool) -> None:  # noqa: FBT001 - drawn
-    for tap in read_both(exchange, InteractionsTap, draw.draw(cuts(4_000)), crlf=crlf):
-        assert differences(exchange, tap.finish()) == {}
 
 
 @given(draw=st.data(), crlf=st.booleans())
