@@ -88,9 +88,16 @@ class Wire(Protocol):
 
 
 class Meters(Protocol):
-    """Holds and counters in the store. ``hold`` answers within its deadline or raises ``StoreAway``."""
+    """Holds and counters in the store."""
 
-    async def hold(self, hold: Hold) -> Held: ...
+    async def hold(self, hold: Hold, wishes: Sequence[Obligation]) -> Held:
+        """Room on every meter, or on none.
+
+        While the store is away, ``wishes`` (in the order of the draws) say what may be granted here, marked ``local``;
+        else raises ``StoreAway`` within the deadline.
+        """
+        ...
+
     def time_us(self) -> int:
         """The store's clock as known here, without asking."""
         ...
@@ -106,17 +113,6 @@ class Meters(Protocol):
     def release(self, hold: Hold) -> None:
         """Give a hold up unused and refuse its id for a while; returns at once."""
         ...
-
-
-class Allowance(Protocol):
-    """What this worker may admit by itself while the store is away. Times are microseconds of the store's clock."""
-
-    def seen(self, hold: Hold, held: Held) -> None: ...
-    def hold(self, hold: Hold, wishes: Sequence[Obligation], now_us: int) -> Held | None:
-        """Room on every meter, marked ``local``; None when the rules, or what remained, do not allow it."""
-        ...
-
-    def touch(self, hold_id: str, so_far_nusd: int, now_us: int) -> None: ...
 
 
 class Settler(Protocol):

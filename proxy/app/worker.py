@@ -40,7 +40,6 @@ from proxy.server.worker_process import Life
 from proxy.steps.errors import answer_to
 from proxy.steps.leases import Leases
 from proxy.steps.world import World
-from proxy.stores.allowance import Allowance
 from proxy.stores.endpoint import parse_endpoint
 from proxy.stores.meters import StoreMeters
 from proxy.stores.settler import StoreSettler
@@ -93,17 +92,14 @@ class Worker:
         self._gauge = CallGauge(self._accumulator, log, known_labels(generation))
         self._heartbeat = Heartbeat(self._accumulator, self._look)
         self._wire = HttpWire()
-        self._meters = StoreMeters(self._store, lease_s=settings.lease_s)
-        allowance = Allowance(settings.workers, round(settings.lease_s * 1_000_000))
-        self._store.on_return(allowance.returned)
-        self._leases = Leases(self._meters, allowance, settings.lease_s / 3)
+        self._meters = StoreMeters(self._store, lease_s=settings.lease_s, workers=settings.workers)
+        self._leases = Leases(self._meters, settings.lease_s / 3)
         self._world = World(
             generation=generation,
             clock=Clock(),
             new_id=RequestIds(),
             wire=self._wire,
             meters=self._meters,
-            allowance=allowance,
             books=self._books,
             gauge=self._gauge,
             estimator=estimator,

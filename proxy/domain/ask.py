@@ -63,3 +63,7 @@ class Outgoing(msgspec.Struct, frozen=True):
     body: bytes
     edits: tuple[str, ...] = ()  # top-level members that were replaced or added: ("model", "stream_options")
     strip_usage: bool = False  # usage was asked on our behalf: the extra chunk must not reach the caller
+
+    def __repr__(self) -> str:
+        """Sizes and edits: the body is the caller's prompt, and a query may hold anything."""
+        return f"Outgoing({len(self.body)} bytes, edits={self.edits})"

@@ -98,4 +98,3 @@ class OwnPages:
         if who is None:
             raise Unauthenticated("No valid key. Send your key as `Authorization: Bearer …`.")
         return who
-

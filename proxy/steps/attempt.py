@@ -143,24 +143,16 @@ class Attempt:
             whole=True in [wish.reserve is Reserve.MAX for wish in wishes],
         )
         try:
-            held = await meters.hold(hold)
+            held = await meters.hold(hold, wishes)
         except StoreAway:
-            return self._alone(hold)
-        self._world.allowance.seen(hold, held)
+            raise Unavailable(
+                "The store that keeps the limits is away, and no more may be spent without it; the call was not forwarded.",
+                retry_after_s=5.0,
+            ) from None
         # While every meter has plenty of room, no answer hangs on the exact size of a prompt.
         self._world.is_tight = True in [
             level.level + d.amount > d.limit * NEAR for d, level in zip(draws, held.levels, strict=False)
         ]
-        return held
-
-    def _alone(self, hold: Hold) -> Held:
-        """Admit from the local allowance while the store is away, or say that nobody can."""
-        held = self._world.allowance.hold(hold, self._plan.decision.obligations, self._world.meters.time_us())
-        if held is None:
-            raise Unavailable(
-                "The store that keeps the limits is away, and no more may be spent without it; the call was not forwarded.",
-                retry_after_s=5.0,
-            )
         return held
 
     # -- ending

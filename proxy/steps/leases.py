@@ -6,7 +6,7 @@ import asyncio
 from typing import Protocol
 
 from proxy.domain.meter import Hold
-from proxy.ports import Allowance, Meters
+from proxy.ports import Meters
 
 
 class Holder(Protocol):
@@ -22,10 +22,9 @@ class Holder(Protocol):
 class Leases:
     """The open attempts of this worker."""
 
-    def __init__(self, meters: Meters, allowance: Allowance, interval_s: float) -> None:
+    def __init__(self, meters: Meters, interval_s: float) -> None:
         """Refresh every ``interval_s``, a third of the lease."""
         self._meters = meters
-        self._allowance = allowance
         self._interval_s = interval_s
         self._open: set[Holder] = set()
 
@@ -46,6 +45,4 @@ class Leases:
             await asyncio.sleep(self._interval_s)
             for holder in list(self._open):
                 if holder.hold is not None:
-                    so_far = holder.so_far_nusd()
-                    self._allowance.touch(holder.hold.id, so_far, self._meters.time_us())
-                    self._meters.touch(holder.hold, so_far)
+                    self._meters.touch(holder.hold, holder.so_far_nusd())

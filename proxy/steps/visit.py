@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from proxy.dialects.base import Dialect
 from proxy.domain.ask import Ask
@@ -34,7 +34,7 @@ class Visit:
     ask: Ask | None = None
     decision: Decision | None = None
     rowed: bool = False  # an attempt was made and has left its row
-    last_piece: bytes = b""  # that the caller was sent of a stream
+    last_piece: bytes = field(default=b"", repr=False)  # that the caller was sent of a stream
     opened: bool = False  # the head of a stream is out: an error must now travel inside it
 
 

@@ -21,7 +21,6 @@ class World:
     new_id: ports.NewId
     wire: ports.Wire
     meters: ports.Meters
-    allowance: ports.Allowance
     books: ports.Books
     gauge: ports.Gauge
     estimator: Estimator

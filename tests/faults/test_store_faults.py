@@ -6,6 +6,7 @@ import asyncio
 import os
 import shutil
 import signal
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -76,6 +77,7 @@ class Load:
         self._proxy = proxy
         self._ending = False
         self.heard: dict[str, Heard] = {}
+        self.longest_s = 0.0
 
     async def __aenter__(self) -> Self:
         self._tasks = [asyncio.create_task(self._ask()) for _ in range(CALLERS)]
@@ -89,6 +91,7 @@ class Load:
         assert not stuck
         for task in done:
             task.result()
+        print(f"the longest call took {self.longest_s * 1000:.0f} ms")  # shown by pytest -s
 
     async def more(self, calls: int) -> None:
         """Wait until so many more calls were answered."""
@@ -106,10 +109,12 @@ class Load:
         while not self._ending:
             number = next(self.numbers)
             family = ("openai", "anthropic")[number % 2]
+            began = time.monotonic()
             async with asyncio.timeout(STUCK_S):
                 self.heard[f"{family}-{number}"] = await ask(
                     self._proxy, f"{family}-{number}", stream=family == "anthropic"
                 )
+            self.longest_s = max(self.longest_s, time.monotonic() - began)
 
 
 def check_nothing_lost(load: Load, rows: list[Row], scripted: ScriptedUpstream) -> None:
