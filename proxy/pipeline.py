@@ -199,14 +199,16 @@ def _attribute(visit: Visit, principal: Principal, where: Address, match: Match,
     if where.project is not None:
         project, via = where.project, "path"
     elif named := header("x-tally-project"):
-        project, ref, via = named, header("x-tally-ref"), "header"
+        project, via = named, "header"
     if via != "key" and project not in principal.projects:
         known = ", ".join(sorted(principal.projects)) or "none"
         raise Forbidden(f"This key may not book to that project. Its projects: {known}.", code="project_not_allowed")
+    if ref is None and (said := header("x-tally-ref")):
+        ref, via = address.reference(said), "header" if via == "key" else via
     attribution = Attribution(
         team=principal.team,
         project=project,
-        ref=ref[:128] if ref else None,
+        ref=ref,
         session=ask.session,
         tags=address.tags(header("x-tally-tags")),
         via=via,

@@ -18,6 +18,7 @@ _PREFIX = re.compile(r"/p/(?P<project>[a-z0-9-]{1,64})(?:@(?P<ref>[A-Za-z0-9._%-
 _ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _TAG = re.compile(r"[A-Za-z0-9._-]{1,64}=[A-Za-z0-9._:@/ -]{0,128}")
 MAX_TAGS = 16
+LONGEST_REF = 128
 
 
 class Address(msgspec.Struct, frozen=True):
@@ -50,7 +51,16 @@ def parse(raw_path: str) -> Address:
             "ref of letters, digits, '.', '_', '-' and '%2F' for a slash.",
             code="invalid_attribution",
         )
-    return Address(found["rest"], query, key, found["project"], unquote(ref) if ref else None)
+    return Address(found["rest"], query, key, found["project"], reference(unquote(ref)) if ref else None)
+
+
+def reference(text: str) -> str:
+    """``text`` if it can name a ticket or branch: it stands in headers, rows and logs. Raises ``BadRequest``."""
+    if len(text) > LONGEST_REF or " " in text or not text.isprintable():
+        raise BadRequest(
+            f"A ref is at most {LONGEST_REF} printable characters without spaces.", code="invalid_attribution"
+        )
+    return text
 
 
 def _without_key(query: str) -> tuple[str | None, str]:

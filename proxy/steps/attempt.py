@@ -59,9 +59,15 @@ class Attempt:
 
     async def __aenter__(self) -> Self:
         """Hold the money first. Raises what the caller is told when there is no room."""
+        clock, gauge = self._world.clock, self._world.gauge
+        began = clock.monotonic()
         held = await self._take()
         if held.state is HoldState.STALE:  # midnight passed between our clock and the store's
             held = await self._take()
+        gauge.stage("decide", (began - self._visit.read_at) * 1e6)
+        gauge.stage("hold", (clock.monotonic() - began) * 1e6)
+        for wish, level in zip(self._plan.decision.obligations, held.levels, strict=False):
+            gauge.decided(wish.rule, "enforce" if wish.enforce else "audit", "deny" if level.over else "allow")
         if held.state is not HoldState.ADMITTED:
             raise refused_hold(self._plan, self._hold, held)
         self.held = held

@@ -44,10 +44,12 @@ def identity(request_id: str) -> Pairs:
 def headers(plan: Plan, answer: Answer, hold: Hold | None, held: Held | None) -> Pairs:
     """The head of an answer that was forwarded, before its usage is known."""
     pairs = identity(plan.call.request_id)
+    named = False
     for name, value in answer.headers:
         if name in PASSED:
             pairs.append((name, value))
-        elif name in REQUEST_IDS and pairs[-1][0] != b"x-upstream-request-id":
+        elif name in REQUEST_IDS and not named:
+            named = True
             pairs.append((b"x-upstream-request-id", value))
     pairs.append((b"x-tally-upstream", plan.upstream.name.encode()))
     pairs.append((b"x-tally-cache", b"off"))

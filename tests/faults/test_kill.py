@@ -13,7 +13,7 @@ from proxy.domain.row import Outcome, Rank
 from proxy.domain.usage import UsageSource
 from tests.support.at_rest import wait_rest
 from tests.support.callers import ANSWERS, STREAMS, ask, calling, model_of, upstreams
-from tests.support.killing import kill, workers_of
+from tests.support.killing import engines_of, kill, workers_of
 from tests.support.running import RunningProxy
 from tests.support.scripted import ScriptedUpstream
 from tests.support.scripts import joined, pause, streamed, whole
@@ -74,12 +74,12 @@ async def kill_workers(proxy: RunningProxy, rng: random.Random) -> None:
         kill(rng.choice(workers_of(proxy)))
 
 
-async def kill_everything(proxy: RunningProxy, rng: random.Random) -> None:
-    """Kill the supervisor, and every other time all workers in the same breath; the engines follow their parent."""
+async def kill_everything(proxy: RunningProxy, rng: random.Random, life: int) -> None:
+    """Kill the supervisor alone, whose children follow it, or its workers in the same breath, or the engines as well."""
     await asyncio.sleep(rng.uniform(0.1, 0.4))
-    workers = workers_of(proxy)
+    workers, engines = workers_of(proxy), engines_of(proxy)
     assert proxy.process is not None
-    kill(proxy.process.pid, *(workers if rng.random() < 0.5 else ()))
+    kill(proxy.process.pid, *[(), workers, workers + engines][life % 3])
     proxy.kill()
 
 
@@ -93,9 +93,9 @@ async def test_after_25_kills_under_load_every_call_that_the_upstream_saw_is_in_
         load = Load(proxy, seed=25)
         with proxy:
             running = asyncio.create_task(load.run())
-            for _ in range(LIVES):
+            for life in range(LIVES):
                 await kill_workers(proxy, rng)
-                await kill_everything(proxy, rng)
+                await kill_everything(proxy, rng, life)
                 await asyncio.to_thread(proxy.start)
                 assert not running.done(), running.result()
             await asyncio.sleep(0.3)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sqlite3
 from collections.abc import Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, closing
 from functools import partial
 from pathlib import Path
 
@@ -125,3 +126,30 @@ async def test_calls_of_a_worker_that_dies_while_the_store_is_away_are_in_the_jo
         assert {row.model_requested for row in died} == {f"openai-{number}" for number in range(STREAMED)}
         assert [(row.rank, row.usage.usage_source) for row in died] == [(Rank.SWEPT, UsageSource.ESTIMATED)] * STREAMED
         assert all(row.cost_nusd > 0 for row in died)
+
+
+async def test_a_caller_who_leaves_while_the_call_is_being_noted_for_want_of_a_store_leaves_a_row_and_nothing_held(
+    scripted: ScriptedUpstream, tmp_path: Path
+) -> None:
+    with (
+        running_engine("valkey") as engine,
+        RunningProxy(
+            tmp_path, upstreams(scripted.base_url), lease="1s", more=f'store: {{ url: "{engine.url}" }}'
+        ) as proxy,
+    ):
+        assert await served(proxy)
+        await asyncio.to_thread(wait_rest, proxy, engine.socket)
+        assert engine.pid is not None
+        kill(engine.pid)
+        with closing(sqlite3.connect(proxy.home / "state" / "calls.db", isolation_level=None)) as busy:
+            busy.execute("BEGIN IMMEDIATE")  # the open row cannot be committed while this stands
+            async with calling(proxy, "openai-left"):
+                await asyncio.sleep(0.3)
+            await asyncio.sleep(0.3)
+        engine.start()
+        await asyncio.to_thread(proxy.wait_rows, 1, model_requested="openai-left")
+        await asyncio.sleep(1)  # more than the lease is refreshed in
+        rows = await asyncio.to_thread(wait_rest, proxy, engine.socket)
+        left = [row for row in rows if row.model_requested == "openai-left"]
+        assert [(row.rank, row.outcome, row.cost_nusd) for row in left] == [(Rank.FINAL, Outcome.CLIENT_ABORT, 0)]
+        assert not [seen for seen in scripted.seen if "chat" in seen.path]

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pytest
-import redis
 
 from proxy.dialects import routes
 from proxy.domain.ask import Ask
@@ -28,6 +27,7 @@ teams:
   research: {{ projects: [evals] }}
 users:
   {PERSON}: {{ team: growth }}
+  ann@acme.example: {{ team: growth }}
 keys: []
 """
 OPENAI_PATHS = (
@@ -65,12 +65,11 @@ class Driven:
 def driven(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driven]:
     home = tmp_path_factory.mktemp("home")
     (home / "directory.yaml").write_text(DIRECTORY)
-    issue = RunningProxy.issue
-    with ScriptedUpstream() as scripted, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(RunningProxy, "issue", lambda self: issue(self, user=PERSON))
+    with ScriptedUpstream() as scripted:
         proxy = RunningProxy(
             home, upstreams(scripted.base_url), more="limits: { body: 1MB }", env={"SCRIPTED_KEY": PROVIDER_KEY}
         )
+        proxy.key = proxy.issue(PERSON)
         result = Driven(proxy)
         with proxy:
             for family in FAMILIES:
@@ -135,7 +134,7 @@ def _leave_in_the_middle(driven: Driven, family: Family, scripted: ScriptedUpstr
         line.send(request("POST", path, json.dumps(body).encode(), (family.key(driven.proxy.key),)))
         line.head()
         driven.calls += 1
-        driven.stores.append(canaries.stored(driven.proxy.engine()))
+        driven.stores += canaries.stored(driven.proxy.home / "state")
     driven.proxy.wait_rows(rows + 1)
 
 
@@ -146,8 +145,7 @@ def _look_around(driven: Driven) -> None:
     metrics = proxy.get("/metrics", base=proxy.admin_url) + proxy.get("/readyz", base=proxy.admin_url)
     own = proxy.get("/v1/me", key=proxy.key) + proxy.get(f"/v1/calls/{left.request_id}", key=proxy.key)
     driven.pages = metrics + own
-    for path in (proxy.home / "state").rglob("*.sock"):
-        driven.stores.append(canaries.stored(redis.Redis(unix_socket_path=str(path), decode_responses=True)))
+    driven.stores += canaries.stored(proxy.home / "state")
     driven.files = canaries.files_below(proxy.home / "state")
 
 

@@ -50,7 +50,7 @@ def a_proxy(
     """A proxy with two workers whose store outlives it, so that it can be asked afterwards."""
     with running_engine("valkey") as engine:
         lines = upstreams(scripted.base_url, more=more)
-        proxy = RunningProxy(home, lines, workers=2, drain=drain, more=f'store: {{ url: "{engine.url}" }}')
+        proxy = RunningProxy(home, lines, workers=2, drain=drain, lease="1s", more=f'store: {{ url: "{engine.url}" }}')
         proxy.config.write_text(proxy.config.read_text().replace("delay: 0s", f"delay: {delay}"))
         with proxy:
             yield proxy, engine
@@ -155,10 +155,11 @@ def check_last_event(family: str, raw: bytes) -> None:
     assert "restarting" in error["message"]
 
 
-async def test_calls_that_outlive_the_longest_drain_are_cut_and_booked(
+async def test_calls_that_outlive_the_longest_drain_are_cut_and_booked_however_long_their_text_takes_to_count(
     scripted: ScriptedUpstream, tmp_path: Path
 ) -> None:
-    script_streams(scripted, halt=True)
+    long = STREAMS["openai"][1].replace(b"Hello", b"Hello" + b" there" * 50_000)
+    scripted.replies(streamed([STREAMS["openai"][0], long], then=silence()), path=PATHS["openai"])
     with a_proxy(tmp_path, scripted, drain="500ms") as (proxy, engine):
         assert proxy.process is not None
         async with calling(proxy, "openai-model", stream=True) as caller:
@@ -168,6 +169,7 @@ async def test_calls_that_outlive_the_longest_drain_are_cut_and_booked(
         assert await ended(proxy) == 0
         rows = wait_rest(proxy, engine.socket)
         assert [row.outcome for row in rows] == [Outcome.PROXY_ERROR]
+        assert rows[0].usage.output == 50_001
 
 
 async def test_an_answer_that_is_read_on_for_a_caller_who_left_is_booked_before_the_end(
@@ -205,8 +207,9 @@ async def test_a_worker_that_crashes_is_started_again_and_the_service_goes_on(
         kill(second)
         assert await answered(proxy), "the fresh worker serves"
         assert fresh in workers_of(proxy)
+        rows = await asyncio.to_thread(wait_rest, proxy, engine.socket)  # what died was swept
+        assert all(row.cost_nusd > 0 for row in rows)
         assert proxy.stop() == 0
-        wait_rest(proxy, engine.socket)
 
 
 async def answered(proxy: RunningProxy) -> bool:

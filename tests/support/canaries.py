@@ -118,17 +118,9 @@ def refusable(key: str) -> Iterator[bytes]:
         yield request("GET", f"/v1/me?key={BAD_KEY}")
 
 
-def stored(engine: redis.Redis) -> bytes:
-    """Every key and value of an engine, uncompressed."""
-    readers: dict[str, Any] = {
-        "string": engine.get,
-        "hash": engine.hgetall,
-        "set": engine.smembers,
-        "list": lambda key: engine.lrange(key, 0, -1),
-        "zset": lambda key: engine.zrange(key, 0, -1, withscores=True),
-    }
-    found = [(key, readers[str(engine.type(key))](key)) for key in engine.scan_iter("*")]
-    return repr(found).encode()
+def stored(state: Path) -> list[bytes]:
+    """Every key and value of every engine below a state folder, uncompressed."""
+    return [_all_of(redis.Redis(unix_socket_path=str(path))) for path in state.rglob("*.sock")]
 
 
 def files_below(folder: Path) -> dict[str, bytes]:
@@ -143,3 +135,19 @@ def found_in(data: bytes, *wanted: str) -> list[str]:
 
 def _event(data: dict[str, Any]) -> bytes:
     return f"data: {json.dumps(data)}\n\n".encode()
+
+
+def _all_of(engine: redis.Redis) -> bytes:
+    readers: dict[bytes, Any] = {
+        b"string": engine.get,
+        b"hash": engine.hgetall,
+        b"set": engine.smembers,
+        b"list": lambda key: engine.lrange(key, 0, -1),
+        b"zset": lambda key: engine.zrange(key, 0, -1, withscores=True),
+    }
+    found: list[Any] = []
+    for key in engine.scan_iter("*"):
+        kind: Any = engine.type(key)
+        found.append((key, readers[kind](key)))
+    engine.close()
+    return repr(found).encode()
