@@ -56,7 +56,8 @@ class Reloader:
     async def _reread(self) -> None:
         fresh = await asyncio.to_thread(reread, self.reading, os.environ)
         error: Exception | None = fresh.error
-        if error is None and fresh.reading.generation != self.reading.generation:
+        # Secrets have no part in a generation's name: a renewed one shows only in what changed.
+        if error is None and (fresh.change.taken or fresh.reading.generation != self.reading.generation):
             try:
                 self._take(fresh.reading)
             except Exception as refused:  # noqa: BLE001 - whatever is wrong with it, the last good one stays

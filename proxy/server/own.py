@@ -73,6 +73,7 @@ class OwnPages:
                 }
                 for limit in limits
             ],
+            "warnings": [limit.warning for limit in limits if limit.warning],
         }
         return 200, _JSON, msgspec.json.encode(told)
 

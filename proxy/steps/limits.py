@@ -11,6 +11,7 @@ from proxy.policy.decide import decide
 from proxy.policy.draws import meter_key
 from proxy.policy.facts import Facts
 from proxy.policy.periods import period_at
+from proxy.steps.receipt import near
 from proxy.steps.world import World
 
 
@@ -23,6 +24,13 @@ class OwnLimit(msgspec.Struct, frozen=True):
     remaining_nusd: int | None
     timezone: str
     resets_at: str | None
+
+    @property
+    def warning(self) -> str | None:
+        """What a caller is told when it is nearly used up, as in ``x-tally-warning``; None before."""
+        if self.remaining_nusd is None or not self.limit_nusd:
+            return None
+        return near(self.rule, self.limit_nusd - self.remaining_nusd, self.limit_nusd)
 
 
 async def own_limits(world: World, who: Principal) -> list[OwnLimit]:

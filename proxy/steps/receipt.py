@@ -6,7 +6,7 @@ and hop-by-hop fields end here. An allow-list, so that tomorrow's header is no l
 
 from __future__ import annotations
 
-from proxy.domain.meter import Held, Hold
+from proxy.domain.meter import Held, Hold, MeterKind
 from proxy.domain.money import format_usd
 from proxy.domain.usage import UsageSource
 from proxy.policy.periods import period_at
@@ -76,18 +76,22 @@ def attribution(plan: Plan) -> bytes:
     return " ".join(parts).encode("latin-1", "replace")
 
 
+def near(rule: str, used: int, limit: int) -> str | None:
+    """``org/org-month at 81%`` when a limit above zero is nearly used up, else None."""
+    return f"{rule} at {used * 100 // limit}%" if used >= NEAR * limit else None
+
+
 def _budgets(plan: Plan, hold: Hold, held: Held) -> Pairs:
     pairs: Pairs = []
     for wish, draw, level in zip(plan.decision.obligations, hold.draws, held.levels, strict=True):
-        if not draw.limit:
+        if wish.kind is not MeterKind.BUDGET or not draw.limit:
             continue
         room = max(0, draw.limit - level.level - draw.amount)
         resets = period_at(wish.period, wish.timezone, held.now_us).resets_at
         ends = f" resets={resets}" if resets else ""
         pairs.append((b"x-tally-budget", f"{wish.rule} remaining={amount_text(draw.unit, room)}{ends}".encode()))
-        used = (draw.limit - room) / draw.limit
-        if used >= NEAR:
-            pairs.append((b"x-tally-warning", f"{wish.rule} at {int(used * 100)}%".encode()))
+        if warning := near(wish.rule, draw.limit - room, draw.limit):
+            pairs.append((b"x-tally-warning", warning.encode()))
     if held.local:
         pairs.append((b"x-tally-warning", b"limits are kept locally: the store is away"))
     return pairs

@@ -54,7 +54,8 @@ def _refusal(plan: Plan, obligation: Obligation, amount: int, level: Level, now_
     text = f"The limit {obligation.rule} allows {note.limit} {obligation.unit}; {note.used} are in use."
     if level.wait_us < 0 or level.wait_us > LONG_WAIT_US:
         return QuotaSpent(text, policy=note)
-    return Throttled(f"{text} Room in {math.ceil(wait_s)} s.", retry_after_s=wait_s, policy=note)
+    rate = "tokens" if obligation.unit is Unit.TOKENS else "requests"  # OpenAI names the spent rate in the error's type
+    return Throttled(f"{text} Room in {math.ceil(wait_s)} s.", param=rate, retry_after_s=wait_s, policy=note)
 
 
 def _resets_at(obligation: Obligation, level: Level, now_us: int) -> str | None:

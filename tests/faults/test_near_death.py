@@ -18,7 +18,7 @@ from proxy.domain.usage import UsageSource
 from tests.support.at_rest import wait_rest
 from tests.support.callers import ANSWERS, STREAMS, ask, calling, upstreams
 from tests.support.engines import running_engine
-from tests.support.killing import engines_of, kill, workers_of
+from tests.support.killing import all_serve, engines_of, kill, workers_of
 from tests.support.listening import Caller
 from tests.support.running import RunningProxy
 from tests.support.scripted import ScriptedUpstream
@@ -67,6 +67,7 @@ async def test_a_worker_that_hangs_beyond_its_leases_is_swept_and_has_the_last_w
 ) -> None:
     script_halting(scripted, 1.0)
     with RunningProxy(tmp_path, upstreams(scripted.base_url), workers=2, lease="1s") as proxy:
+        await until(partial(all_serve, proxy))
         async with AsyncExitStack() as stack:
             callers = await open_streams(proxy, stack)
             hung = workers_of(proxy)[0]
@@ -86,8 +87,9 @@ async def test_an_embedded_store_that_is_killed_is_started_again_with_its_sums(
 ) -> None:
     script_halting(scripted, 1.0)
     with RunningProxy(tmp_path, upstreams(scripted.base_url), workers=2, lease="1s") as proxy:
-        for _ in range(10):
-            assert await served(proxy)
+        await until(partial(all_serve, proxy))
+        for _ in range(20):
+            assert await served(proxy)  # both workers know what remains
         async with AsyncExitStack() as stack:
             callers = await open_streams(proxy, stack)
             kill(*engines_of(proxy))

@@ -23,6 +23,7 @@ from proxy.stores.engine import Engine
 from tests.support.at_rest import wait_rest
 from tests.support.callers import ANSWERS, FAMILIES, STREAMS, ask, calling, model_of, told, upstreams
 from tests.support.engines import running_engine
+from tests.support.killing import all_serve
 from tests.support.listening import Heard
 from tests.support.running import RunningProxy
 from tests.support.scripted import ScriptedUpstream
@@ -80,6 +81,7 @@ class Load:
         self.longest_s = 0.0
 
     async def __aenter__(self) -> Self:
+        await until(partial(all_serve, self._proxy))
         self._tasks = [asyncio.create_task(self._ask()) for _ in range(CALLERS)]
         await self.more(20)  # both workers have met the store, and know what remained
         return self

@@ -261,4 +261,5 @@ def test_me_tells_my_limits_and_my_sums(proxy: RunningProxy, scripted: ScriptedU
     assert (limit["rule"], limit["limit_usd"]) == ("config/budget", "1000.000000")
     assert 999 < float(limit["remaining_usd"]) < 1000
     assert limit["resets_at"].endswith("T00:00:00+00:00")
+    assert me["warnings"] == []
     assert "ann" not in json.dumps(me)

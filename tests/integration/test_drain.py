@@ -22,7 +22,7 @@ from proxy.stores.engine import Engine
 from tests.support.at_rest import wait_rest
 from tests.support.callers import ANSWERS, FAMILIES, STREAMS, ask, calling, upstreams
 from tests.support.engines import running_engine
-from tests.support.killing import alive, kill, workers_of
+from tests.support.killing import alive, all_serve, kill, workers_of
 from tests.support.listening import Caller
 from tests.support.running import RunningProxy
 from tests.support.scripted import ScriptedUpstream
@@ -195,7 +195,7 @@ async def test_a_worker_that_crashes_is_started_again_and_the_service_goes_on(
 ) -> None:
     scripted.replies(whole(ANSWERS["openai"]), path=PATHS["openai"], always=True)
     with a_proxy(tmp_path, scripted) as (proxy, engine):
-        assert (await ask(proxy, "openai-model")).status == 200
+        await until(partial(all_serve, proxy))
         first, second = workers_of(proxy)
         os.kill(first, signal.SIGSEGV)
         async with asyncio.timeout(PATIENCE_S):
@@ -221,8 +221,3 @@ async def answered(proxy: RunningProxy) -> bool:
         except (OSError, EOFError):
             await asyncio.sleep(0.01)
     return False
-
-
-async def all_serve(proxy: RunningProxy) -> bool:
-    """Whether the admin listener misses no worker."""
-    return b"workers serve" not in await asyncio.to_thread(proxy.get, "/readyz", base=proxy.admin_url)

@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 from tests.support.at_rest import wait_rest
 from tests.support.callers import ANSWERS, FAMILIES, ask, model_of, told, upstreams
+from tests.support.killing import all_serve
 from tests.support.listening import Heard
 from tests.support.running import RunningProxy
 from tests.support.scripted import ScriptedUpstream
 from tests.support.scripts import head, pause, send
+from tests.support.waiting import until
 
 CALLS, ROOM, WORKERS = 1000, 100, 4
 # A call costs a dollar whatever it says, so that its hold is what it costs: settling frees no room for another.
@@ -52,6 +55,7 @@ async def test_of_a_thousand_calls_at_once_over_four_workers_exactly_the_hundred
             workers=WORKERS,
             budget=f"budget: {{ limit: ${ROOM}/day, timezone: UTC }}",
         ) as proxy:
+            await until(partial(all_serve, proxy))
             asked = models()
             async with asyncio.timeout(60):
                 heard = dict(zip(asked, await asyncio.gather(*(ask(proxy, model) for model in asked)), strict=True))

@@ -1,7 +1,8 @@
-"""The processes of a running proxy, by pid, so that a test can end some of them without asking."""
+"""The processes of a running proxy, by pid, so that a test can wait for all of them and end some without asking."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from contextlib import suppress
@@ -18,6 +19,11 @@ def workers_of(proxy: RunningProxy) -> list[int]:
 def engines_of(proxy: RunningProxy) -> list[int]:
     """Pids of the embedded engines."""
     return [pid for pid in _children(proxy) if b"valkey-server" in _command(pid)]
+
+
+async def all_serve(proxy: RunningProxy) -> bool:
+    """Whether the admin listener misses no worker; a proxy is ready as soon as one of them is."""
+    return b"workers serve" not in await asyncio.to_thread(proxy.get, "/readyz", base=proxy.admin_url)
 
 
 def kill(*pids: int) -> None:

@@ -1,0 +1,252 @@
+"""A running proxy follows its files: what changed holds for the next call, what is wrong changes nothing, streams keep what they began with."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from proxy.domain.row import Row
+from tests.support.families import OPENAI, told
+from tests.support.running import RunningProxy, openai_like
+from tests.support.scripted import ScriptedUpstream
+from tests.support.scripts import SSE, Talk, chunk, head, send, whole
+from tests.support.talking import Heard, Talking, request
+
+ANSWER: dict[str, Any] = {"choices": [], "model": "gpt-x", "usage": {"prompt_tokens": 1000, "completion_tokens": 0}}
+FAILURES, POLICY = "tallygate_policy_reload_failures_total", "tallygate_policy_info"
+PATIENCE_S = 20.0  # generous: it only proves that nothing is stuck
+LAST = b'data: {"choices":[],"usage":{"prompt_tokens":1000,"completion_tokens":0}}\n\ndata: [DONE]\n\n'
+
+
+@pytest.fixture(scope="module")
+def scripted() -> Iterator[ScriptedUpstream]:
+    with ScriptedUpstream() as upstream:
+        yield upstream
+
+
+@pytest.fixture(scope="module")
+def proxy(scripted: ScriptedUpstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningProxy]:
+    home = tmp_path_factory.mktemp("home")
+    (home / "secret").write_text("first-secret")
+    own = openai_like(scripted.base_url, more=", key: file:secret")
+    with RunningProxy(home, {"own": own}) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def _as_before(proxy: RunningProxy, scripted: ScriptedUpstream) -> Iterator[None]:
+    """Every test begins with the files that the proxy was started with, in force."""
+    files = {path: path.read_text() for path in (proxy.config, proxy.home / "directory.yaml", proxy.home / "secret")}
+    scripted.forget()
+    scripted.replies(whole(ANSWER), always=True)
+    before = generation(proxy)
+    yield
+    for path, text in files.items():
+        path.write_text(text)
+    until(lambda: generation(proxy) == before)
+
+
+def until(what: Callable[[], bool]) -> None:
+    """Ask until it is so; files are looked at once a second."""
+    end = time.monotonic() + PATIENCE_S
+    while not what():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+def call(proxy: RunningProxy, **members: Any) -> Heard:
+    body = json.dumps(OPENAI.body | {"max_tokens": 10} | members).encode()
+    with Talking(proxy.port) as line:
+        return line.send(request("POST", OPENAI.path, body, (OPENAI.key(proxy.key),))).answer()
+
+
+def row_of(proxy: RunningProxy, heard: Heard) -> Row:
+    return proxy.wait_rows(request_id=heard.header("x-request-id"))[-1]
+
+
+def generation(proxy: RunningProxy) -> str:
+    """The generation that calls walk on now."""
+    return row_of(proxy, call(proxy, model="gpt-now")).generation
+
+
+def change(proxy: RunningProxy, old: str, new: str, name: str = "tallygate.yaml") -> None:
+    """Replace a piece of a file, as an editor does."""
+    path = proxy.home / name
+    text = path.read_text()
+    assert text.count(old) == 1
+    fresh = path.with_suffix(".new")
+    fresh.write_text(text.replace(old, new))
+    fresh.replace(path)
+
+
+def metric(proxy: RunningProxy, name: str) -> dict[str, float]:
+    """Samples of a metric by their labels' values."""
+    text = proxy.get("/metrics", base=proxy.admin_url).decode()
+    families = text_string_to_metric_families(text)
+    return {"".join(s.labels.values()): s.value for family in families for s in family.samples if s.name == name}
+
+
+def events(proxy: RunningProxy, name: str) -> list[dict[str, Any]]:
+    lines = (json.loads(line) for line in proxy.log.read_text().splitlines() if line.startswith("{"))
+    return [line for line in lines if line["event"] == name]
+
+
+def wait_for_event(proxy: RunningProxy, name: str, before: int) -> None:
+    """Until there are more of these than before."""
+    until(lambda: len(events(proxy, name)) > before)
+
+
+class Gate:
+    """A step of a script that goes on when a test says so."""
+
+    def __init__(self) -> None:
+        self._opened = threading.Event()
+
+    def open(self) -> None:
+        self._opened.set()
+
+    async def __call__(self, _: Talk) -> None:
+        while not self._opened.is_set():  # noqa: ASYNC110 - set by another thread
+            await asyncio.sleep(0.01)
+
+
+def test_a_lower_budget_refuses_and_a_higher_one_admits_again(proxy: RunningProxy) -> None:
+    change(proxy, "limit: $1000/day", "limit: $0.000001/day")
+    until(lambda: call(proxy).status == 429)
+    assert told(OPENAI, call(proxy))[1] == "insufficient_quota"
+    change(proxy, "limit: $0.000001/day", "limit: $500/day")
+    until(lambda: call(proxy).status == 200)
+    assert "remaining=$499." in (call(proxy).header("x-tally-budget") or "")
+    assert any("budget" in event["detail"] for event in events(proxy, "reloaded"))
+
+
+def test_a_key_works_once_it_is_issued_and_no_longer_once_it_is_revoked(proxy: RunningProxy) -> None:
+    old = proxy.key
+    proxy.key = proxy.issue()
+    try:
+        until(lambda: call(proxy).status == 200)
+        key_id = row_of(proxy, call(proxy)).key_id
+        assert proxy.cli("keys", "revoke", key_id).returncode == 0
+        until(lambda: call(proxy).status == 401)
+    finally:
+        proxy.key = old
+    assert call(proxy).status == 200
+
+
+def test_an_upstream_moves_and_its_price_changes_without_a_restart(proxy: RunningProxy) -> None:
+    assert row_of(proxy, call(proxy)).cost_nusd == 1_000_000
+    with ScriptedUpstream() as elsewhere:
+        elsewhere.replies(whole(ANSWER), always=True)
+        change(
+            proxy, re.findall(r"http://127\.0\.0\.1:\d+/v1", proxy.config.read_text())[0], f"{elsewhere.base_url}/v1"
+        )
+        until(lambda: bool(elsewhere.seen) or call(proxy).status != 200)
+        change(proxy, "input: 1,", "input: 3,")
+        until(lambda: row_of(proxy, call(proxy)).cost_nusd == 3_000_000)
+
+
+def test_a_secret_that_was_renewed_in_its_file_is_the_one_that_is_sent(
+    proxy: RunningProxy, scripted: ScriptedUpstream
+) -> None:
+    call(proxy)
+    assert scripted.seen[-1].header("authorization") == "Bearer first-secret"
+    (proxy.home / "secret").write_text("second-secret")
+
+    def renewed() -> bool:
+        call(proxy)
+        return scripted.seen[-1].header("authorization") == "Bearer second-secret"
+
+    until(renewed)
+    assert "second-secret" not in proxy.log.read_text()
+
+
+def test_a_broken_file_changes_nothing_is_told_once_and_counted(proxy: RunningProxy) -> None:
+    before, failures, lines = (
+        generation(proxy),
+        sum(metric(proxy, FAILURES).values()),
+        len(events(proxy, "reload_failed")),
+    )
+    change(proxy, "budget:", "bugdet:")
+    wait_for_event(proxy, "reload_failed", lines)
+    until(lambda: sum(metric(proxy, FAILURES).values()) == failures + 1)
+    told_line = events(proxy, "reload_failed")[-1]
+    assert re.search(r"tallygate\.yaml:\d+:1: unknown key 'bugdet'; did you mean 'budget'\?", told_line["detail"])
+    assert (told_line["level"], told_line["generation"]) == ("error", before)
+    assert generation(proxy) == before
+    assert call(proxy).header("x-tally-budget")
+    assert list(metric(proxy, POLICY)) == [before]
+    time.sleep(2.5)  # two more looks
+    assert len(events(proxy, "reload_failed")) == lines + 1
+
+
+def test_a_broken_directory_keeps_the_keys_that_worked(proxy: RunningProxy) -> None:
+    before, lines = generation(proxy), len(events(proxy, "reload_failed"))
+    change(proxy, "team: growth }", "team: grwth }", name="directory.yaml")
+    wait_for_event(proxy, "reload_failed", lines)
+    assert "there is no team 'grwth'; did you mean 'growth'?" in events(proxy, "reload_failed")[-1]["detail"]
+    assert generation(proxy) == before
+
+
+def test_a_file_that_is_gone_is_a_broken_file(proxy: RunningProxy) -> None:
+    before, lines = generation(proxy), len(events(proxy, "reload_failed"))
+    text = proxy.config.read_text()
+    proxy.config.unlink()
+    wait_for_event(proxy, "reload_failed", lines)
+    assert generation(proxy) == before
+    proxy.config.write_text(text)
+
+
+def test_what_can_only_change_at_a_restart_is_said(proxy: RunningProxy) -> None:
+    change(proxy, "lease: 30s", "lease: 20s")
+    until(lambda: any(event["detail"].startswith("lease_s: changed") for event in events(proxy, "reloaded")))
+    assert "takes effect at restart" in events(proxy, "reloaded")[-1]["detail"]
+    assert call(proxy).status == 200
+
+
+def test_sighup_rereads_at_once_changed_or_not(proxy: RunningProxy) -> None:
+    assert proxy.process is not None
+    lines = len(events(proxy, "reload_failed"))
+    change(proxy, "budget:", "bugdet:")
+    wait_for_event(proxy, "reload_failed", lines)
+    for _ in range(2):
+        lines = len(events(proxy, "reload_failed"))
+        proxy.process.send_signal(signal.SIGHUP)
+        wait_for_event(proxy, "reload_failed", lines)
+    change(proxy, "bugdet:", "budget:")
+    proxy.process.send_signal(signal.SIGHUP)
+    assert call(proxy).status == 200
+
+
+def test_a_running_stream_keeps_the_generation_and_the_price_that_it_began_with(
+    proxy: RunningProxy, scripted: ScriptedUpstream
+) -> None:
+    before = generation(proxy)
+    scripted.forget()
+    go = Gate()
+    first = chunk(b'data: {"choices":[{"index":0,"delta":{"content":"a"}}]}\n\n')
+    start = head(200, content_type=SSE) + b"transfer-encoding: chunked\r\n\r\n"
+    scripted.replies([send(start + first), go, send(chunk(LAST) + b"0\r\n\r\n")])
+    scripted.replies(whole(ANSWER), always=True)
+    body = json.dumps(OPENAI.body | {"stream": True, "max_tokens": 10}).encode()
+    with Talking(proxy.port) as line:
+        line.send(request("POST", OPENAI.path, body, (OPENAI.key(proxy.key),)))
+        begun = line.head()
+        pieces = line.chunks()
+        assert b'"a"' in next(pieces)
+        change(proxy, "input: 1,", "input: 5,")
+        until(lambda: row_of(proxy, call(proxy)).cost_nusd == 5_000_000)
+        after = generation(proxy)
+        go.open()
+        assert b"".join(pieces) == b"data: [DONE]\n\n"
+    row = row_of(proxy, begun)
+    assert (row.generation, row.cost_nusd, row.outcome) == (before, 1_000_000, "ok")
+    assert after != before

@@ -1,0 +1,84 @@
+"""A budget admits exactly as many calls as fit into it, whoever asks, however many at one time, whichever worker."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from functools import partial
+from pathlib import Path
+
+from tests.support.at_rest import wait_rest
+from tests.support.callers import ANSWERS, FAMILIES, ask, model_of, told, upstreams
+from tests.support.killing import all_serve
+from tests.support.listening import Heard
+from tests.support.running import RunningProxy
+from tests.support.scripted import ScriptedUpstream
+from tests.support.scripts import head, pause, send
+from tests.support.waiting import until
+
+CALLS, ROOM, WORKERS = 1000, 100, 4
+# A call costs a dollar whatever it says, so that its hold is what it costs: settling frees no room for another.
+PRICES = "{ per_request: 1 }"
+REFUSED: dict[str, dict[str, object]] = {
+    "openai": {"type": "insufficient_quota", "code": "insufficient_quota"},
+    "anthropic": {"type": "rate_limit_error"},
+    "gemini": {"status": "RESOURCE_EXHAUSTED", "code": 429},
+}
+
+
+def models() -> list[str]:
+    """A model of its own for every call, the dialects in turn."""
+    return [f"{FAMILIES[number % len(FAMILIES)]}-{number}" for number in range(CALLS)]
+
+
+def script_answers(scripted: ScriptedUpstream) -> None:
+    """Every call is answered, some at once and some late: calls are refused while others are held, and while settled."""
+    for number, model in enumerate(models()):
+        family = model.partition("-")[0]
+        body = json.dumps(ANSWERS[family]).encode()
+        path = {"openai": "/v1/chat/completions", "anthropic": "/v1/messages"}.get(
+            family, f"/v1beta/models/{model}:generateContent"
+        )
+        answer = send(head() + b"content-length: %d\r\n\r\n" % len(body) + body)
+        scripted.replies([pause(number % 10 / 10), answer], path=path)
+
+
+async def test_of_a_thousand_calls_at_once_over_four_workers_exactly_the_hundred_that_fit_are_admitted(
+    tmp_path: Path,
+) -> None:
+    with ScriptedUpstream() as scripted:
+        script_answers(scripted)
+        with RunningProxy(
+            tmp_path,
+            upstreams(scripted.base_url, prices=PRICES),
+            workers=WORKERS,
+            budget=f"budget: {{ limit: ${ROOM}/day, timezone: UTC }}",
+        ) as proxy:
+            await until(partial(all_serve, proxy))
+            asked = models()
+            async with asyncio.timeout(60):
+                heard = dict(zip(asked, await asyncio.gather(*(ask(proxy, model) for model in asked)), strict=True))
+            rows = wait_rest(proxy)
+
+        admitted = {model for model, answer in heard.items() if answer.status == 200}
+        from tests.support.callers import told as t
+        raise AssertionError((Counter(a.status for a in heard.values()), Counter(r.local for r in rows if r.attempt==1), Counter(t(a)["message"][:90] for a in heard.values() if a.status==503), [l[:300] for l in proxy.log.read_text().splitlines() if "store at" in l][:6]))
+        assert Counter(map(model_of, scripted.seen)) == Counter(admitted)
+        assert {row.model_requested for row in rows if row.attempt == 1} == admitted
+        assert Counter(row.outcome for row in rows) == {"ok": ROOM, "denied": CALLS - ROOM}
+        assert sum(row.cost_nusd for row in rows) == ROOM * 10**9
+        for model, answer in heard.items():
+            if model not in admitted:
+                check_refusal(model, answer)
+
+
+def check_refusal(model: str, answer: Heard) -> None:
+    """Refused in the caller's own words, and told not to try again: no wait of an SDK's would help."""
+    error = told(answer)
+    family = model.partition("-")[0]
+    assert {name: error.get(name) for name in REFUSED[family]} == REFUSED[family]
+    assert "config/budget" in error["message"]
+    assert "$100.00" in error["message"]
+    assert answer.headers["x-should-retry"] == "false"
+    assert "retry-after" not in answer.headers
