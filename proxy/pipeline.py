@@ -15,31 +15,23 @@ from proxy.dialects.address import Address
 from proxy.dialects.base import Match
 from proxy.domain.ask import Ask
 from proxy.domain.call import Attribution, Call
-from proxy.domain.decision import Obligation, Reserve
 from proxy.domain.errors import (
     BadRequest,
     Forbidden,
     NotFound,
     Unauthenticated,
-    Unavailable,
 )
 from proxy.domain.principal import Principal
-from proxy.domain.upstream import Upstream
-from proxy.metering.billable import unbillable
-from proxy.metering.cost import Price
-from proxy.policy.decide import decide
-from proxy.policy.draws import Amounts
-from proxy.policy.facts import Facts
 from proxy.ports import Reply, Request
 from proxy.steps import relay
 from proxy.steps.attempt import Attempt
 from proxy.steps.delivery import is_stream
 from proxy.steps.errors import cut_short, tell
+from proxy.steps.planning import plan_of
 from proxy.steps.rows import refusal_row, unattributed
 from proxy.steps.visit import Plan, Visit
 from proxy.steps.world import World
 
-MAX_HOLD_OUTPUT = 8192  # tokens of one choice, written into a request without a ceiling when a `max` hold needs one
 MAX_MODEL = 256  # characters of a model's name
 
 
@@ -62,7 +54,7 @@ class Pipeline:
             visit.read_at = world.clock.monotonic()
             ask = visit.ask = _understand(visit, match, where, body)
             visit.call = _attribute(visit, principal, where, match, ask)
-            plan = self._decide(visit, match, visit.call, ask)
+            plan = plan_of(world, visit, match, visit.call, ask)
             async with Attempt(world, visit, plan) as attempt:
                 await self._forward(visit, plan, attempt)
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller is told and a row remains
@@ -86,45 +78,6 @@ class Pipeline:
             read_at=now,
             generation=world.generation,
             dialect=routes.family_of(request.raw_path),
-        )
-
-    def _decide(self, visit: Visit, match: Match, call: Call, ask: Ask) -> Plan:
-        """Choose the upstream, price the call, and ask the policy what must be held for it."""
-        world, generation = self._world, visit.generation
-        if not world.books.healthy:
-            raise Unavailable(
-                "The journal cannot be written, and what cannot be recorded is not forwarded.", retry_after_s=5
-            )
-        upstream = _upstream(visit, match, ask)
-        model = ask.model.removeprefix(upstream.strip_prefix)
-        price = _price(visit, ask, upstream, model) if ask.endpoint.metered else None
-        estimate = world.estimator.estimate(upstream.name, model, ask.features, exact=world.is_tight)
-        facts = _facts(call, ask, upstream, estimate.input_tokens, estimate.upper_tokens, world.meters.time_us())
-        decision = visit.decision = decide(facts, generation.policy, f"d_{call.request_id[-10:]}")
-        if decision.denied_by:
-            raise Forbidden(decision.reason)
-        ceiling, clamp = _ceiling(ask, decision.obligations)
-        output = world.outputs.expected(model, call.attribution.team, ask.max_output, ask.choices) if price else 0
-        amounts = Amounts(
-            input_nusd=price.expected(estimate.input_tokens, 0) if price else 0,
-            expected_nusd=price.expected(estimate.input_tokens, output) if price else 0,
-            ceiling_nusd=price.ceiling(estimate.upper_tokens, ceiling, ask.choices)
-            if price and ceiling is not None
-            else None,
-            expected_tokens=estimate.input_tokens + output,
-        )
-        return Plan(
-            call=call,
-            ask=ask,
-            dialect=match.dialect,
-            upstream=upstream,
-            model=model,
-            estimate=estimate,
-            amounts=amounts,
-            facts_json=facts.canonical(),
-            price_version=generation.prices.version,
-            decision=decision,
-            max_output=clamp,
         )
 
     async def _forward(self, visit: Visit, plan: Plan, attempt: Attempt) -> None:
@@ -223,69 +176,3 @@ def _attribute(visit: Visit, principal: Principal, where: Address, match: Match,
         generation=visit.generation.id,
         client_request_id=(header("x-request-id") or header("x-client-request-id") or "")[:128] or None,
     )
-
-
-def _upstream(visit: Visit, match: Match, ask: Ask) -> Upstream:
-    routing, family = visit.generation.routes, match.dialect.family
-    found = routing.find(family, ask.model) if ask.model else routing.first(family)  # a list of models names none
-    if found is None:
-        near = routing.names_near(ask.model)
-        raise NotFound(
-            f"No upstream serves the model {ask.model!r} in this dialect."
-            + (f" Did you mean {' or '.join(near)}?" if near else ""),
-            code="model_not_found",
-            param="model",
-        )
-    return found
-
-
-def _price(visit: Visit, ask: Ask, upstream: Upstream, model: str) -> Price:
-    """The model's price. What has none, or is sold by a unit that its answers do not show, is not forwarded."""
-    price = visit.generation.prices.quote(upstream, model, visit.at)
-    where = f"upstreams.{upstream.name}.prices"
-    if price is None:
-        raise Forbidden(
-            f"The model {ask.model!r} has no price at upstream {upstream.name!r}, and what has no price is not forwarded. "
-            f"Give it one under {where}, or set `unpriced: free` there.",
-            code="model_unpriced",
-        )
-    if missing := unbillable(price, ask.endpoint.api, media=bool(ask.features.media_bytes)):
-        raise Forbidden(
-            f"The model {ask.model!r} is sold {', '.join(missing).replace('_', ' ')}, which answers of this path do not show; "
-            f"it could not be billed truly. Price it by tokens under {where} to let it pass.",
-            code="model_unpriced",
-        )
-    return price
-
-
-def _facts(call: Call, ask: Ask, upstream: Upstream, expected: int, ceiling: int, time_us: int) -> Facts:
-    who, what, features = call.principal, call.attribution, ask.features
-    return Facts(
-        team=what.team,
-        model=ask.model,
-        dialect=call.dialect,
-        endpoint=call.endpoint,
-        upstream=upstream.name,
-        project=what.project,
-        service=who.service,
-        groups=tuple(sorted(who.groups)),
-        tags=what.tags,
-        stream=ask.stream,
-        tools=len(ask.tools),
-        images=features.images,
-        messages=features.messages,
-        input_tokens=expected,
-        input_ceiling=ceiling,
-        max_output=ask.max_output,
-        choices=ask.choices,
-        clock=time_us // 1_000_000,
-    )
-
-
-def _ceiling(ask: Ask, obligations: tuple[Obligation, ...]) -> tuple[int | None, int | None]:
-    """The most output tokens one choice can have, and the clamp that makes it so where a `max` hold needs one."""
-    if not ask.endpoint.generates:
-        return 0, None
-    if ask.max_output is None and any(wish.reserve is Reserve.MAX for wish in obligations):
-        return MAX_HOLD_OUTPUT, MAX_HOLD_OUTPUT
-    return ask.max_output, None

@@ -13,26 +13,24 @@ from typing import Self
 import msgspec
 
 from proxy.dialects.base import Tap
-from proxy.domain.decision import Reserve
-from proxy.domain.errors import CallError, ClientGone, StoreAway, Unavailable, UpstreamFailed
+from proxy.domain.errors import CallError, ClientGone, UpstreamFailed
 from proxy.domain.meter import Held, Hold, HoldState
 from proxy.domain.row import Rank, Row
 from proxy.domain.usage import NO_USAGE, Usage, UsageSource
 from proxy.metering.cost import Cost
 from proxy.metering.count import count
 from proxy.metering.shortfall import completed, is_whole
-from proxy.policy.draws import draw
 from proxy.ports import Answer
 from proxy.steps.delivery import is_stream
+from proxy.steps.holding import describe, take
 from proxy.steps.receipt import upstream_request_id
 from proxy.steps.refusal import refused_hold
-from proxy.steps.rows import charges, ending, open_row
+from proxy.steps.rows import charges, ending
 from proxy.steps.visit import Plan, Visit
 from proxy.steps.world import World
 
-NEAR = 0.9  # of a limit
 COUNT_INLINE = 8192  # characters that may be counted on the loop: 0.2 ms
-_ROW = msgspec.json.Encoder().encode
+COUNT_AT_MOST = 65_536  # characters of a running stream that are counted to see whether it outgrew its hold
 BYTES_PER_TOKEN_STREAMED = 16  # rough, for the leases of streams that report nothing until their end
 
 
@@ -55,6 +53,7 @@ class Attempt:
         self.sent_at = 0.0  # monotonic: the request is on its way upstream
         self.first_at = 0.0  # monotonic: the first piece of the answer is here
         self.relayed = 0  # bytes of a stream
+        self.is_cut = False  # its `max` hold is spent: the relay must end it
         self._reckoned: tuple[Usage, Cost] | None = None
 
     async def __aenter__(self) -> Self:
@@ -127,6 +126,17 @@ class Attempt:
         guess = self.relayed // BYTES_PER_TOKEN_STREAMED if output is None else output
         return self._cost(Usage(input=self._plan.estimate.input_tokens, output=guess)).nusd
 
+    def outgrew(self) -> bool:
+        """Whether a `max` hold is spent although the stream goes on: a provider that does not keep to the ceiling."""
+        if self.hold is None or not self.hold.whole or self._tap is None or not self.relayed:
+            return False
+        output = self._tap.output_so_far()
+        if output is None:
+            output = count(self._tap.relayed_text()[:COUNT_AT_MOST], self._world.estimator.encoding(self._plan.model))
+        usage = Usage(input=self._plan.estimate.input_tokens, output=output)
+        self.is_cut = self._cost(usage).nusd > self._row.held_nusd
+        return self.is_cut
+
     # -- holding
 
     @property
@@ -136,30 +146,8 @@ class Attempt:
         return self.hold
 
     async def _take(self) -> Held:
-        plan, meters = self._plan, self._world.meters
-        wishes, org, at_us = plan.decision.obligations, plan.call.principal.org, meters.time_us()
-        draws = tuple([draw(wish, org, plan.amounts, at_us) for wish in wishes])
-        self._row = open_row(plan, draws)
-        self.hold = hold = Hold(
-            id=f"{plan.call.request_id}:{plan.number}",
-            org=org,
-            draws=draws,
-            facts=_ROW(self._row),
-            floor_nusd=plan.amounts.input_nusd,
-            whole=True in [wish.reserve is Reserve.MAX for wish in wishes],
-        )
-        try:
-            held = await meters.hold(hold, wishes)
-        except StoreAway:
-            raise Unavailable(
-                "The store that keeps the limits is away, and no more may be spent without it; the call was not forwarded.",
-                retry_after_s=5.0,
-            ) from None
-        # While every meter has plenty of room, no answer hangs on the exact size of a prompt.
-        self._world.is_tight = True in [
-            level.level + d.amount > d.limit * NEAR for d, level in zip(draws, held.levels, strict=False)
-        ]
-        return held
+        self._row, self.hold = describe(self._world, self._plan)
+        return await take(self._world, self._plan, self.hold)
 
     # -- ending
 
@@ -178,6 +166,13 @@ class Attempt:
             self._answer.close()
         elif self._sending is not None:
             self._sending.cancel()
+        try:
+            self._count_up(error)
+        except Exception as bug:  # noqa: BLE001 - a mistake in reading the answer must not lose the row
+            self._world.report("usage_unread", self._plan.call.request_id, bug)
+            self._book(self._row.usage, Cost(self._row.cost_nusd, self._plan.price_version, None), error)
+
+    def _count_up(self, error: BaseException | None) -> None:
         if self._reckoned is not None:
             self._book(*self._reckoned, error)
             return

@@ -18,6 +18,10 @@ class Holder(Protocol):
         """What it would cost if it ended now."""
         ...
 
+    def outgrew(self) -> bool:
+        """Look whether a hold that must not be exceeded is spent, and end the stream if it is."""
+        ...
+
 
 class Leases:
     """The open attempts of this worker."""
@@ -44,5 +48,12 @@ class Leases:
         while True:
             await asyncio.sleep(self._interval_s)
             for holder in list(self._open):
-                if holder.hold is not None:
-                    self._meters.touch(holder.hold, holder.so_far_nusd())
+                try:
+                    self._refresh(holder)
+                except Exception:  # noqa: BLE001, S112 - one answer that cannot be read must not cost the others their lease
+                    continue
+
+    def _refresh(self, holder: Holder) -> None:
+        if holder.hold is not None:
+            self._meters.touch(holder.hold, holder.so_far_nusd())
+            holder.outgrew()

@@ -7,6 +7,7 @@ usage chunk that we asked for on the caller's behalf.
 from __future__ import annotations
 
 from proxy.dialects.base import Strip
+from proxy.domain.errors import QuotaSpent
 from proxy.ports import Answer
 from proxy.steps import receipt
 from proxy.steps.attempt import Attempt
@@ -33,6 +34,10 @@ async def stream(visit: Visit, plan: Plan, attempt: Attempt, answer: Answer, str
     visit.opened = True
     while piece:
         attempt.feed(piece)
+        if attempt.is_cut:
+            raise QuotaSpent(
+                "The answer has used up all that was held for it; its budget holds the most a call can cost."
+            )
         if strip is not None:
             piece = strip.feed(piece)
         if piece:

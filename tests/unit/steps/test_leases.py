@@ -17,6 +17,9 @@ class Open:
         self.hold = hold
         self._cost = 0
 
+    def outgrew(self) -> bool:
+        return False
+
     def so_far_nusd(self) -> int:
         self._cost += 1
         return self._cost
