@@ -7,13 +7,14 @@ waits nor fails, so that no cancellation, error or bug between the two ends can 
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
 import msgspec
 
 from proxy.dialects.base import Tap
-from proxy.domain.errors import CallError, ClientGone, UpstreamFailed
+from proxy.domain.errors import CallError, ClientGone, StoreAway, UpstreamFailed
 from proxy.domain.meter import Held, Hold, HoldState
 from proxy.domain.row import Rank, Row
 from proxy.domain.usage import NO_USAGE, Usage, UsageSource
@@ -22,7 +23,7 @@ from proxy.metering.count import count
 from proxy.metering.shortfall import completed, is_whole
 from proxy.ports import Answer
 from proxy.steps.delivery import is_stream
-from proxy.steps.holding import describe, take
+from proxy.steps.holding import TRIES, describe, nobody_knows, take
 from proxy.steps.receipt import upstream_request_id
 from proxy.steps.refusal import refused_hold
 from proxy.steps.rows import charges, ending
@@ -146,8 +147,11 @@ class Attempt:
         return self.hold
 
     async def _take(self) -> Held:
-        self._row, self.hold = describe(self._world, self._plan)
-        return await take(self._world, self._plan, self.hold)
+        for tried in range(TRIES):
+            self._row, self.hold = describe(self._world, self._plan, tried)
+            with suppress(StoreAway):
+                return await take(self._world, self._plan, self.hold)
+        raise nobody_knows()
 
     # -- ending
 

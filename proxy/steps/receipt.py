@@ -18,7 +18,7 @@ PASSED = frozenset(
     {
         b"content-type", b"content-encoding", b"content-disposition", b"cache-control", b"retry-after",
         b"retry-after-ms", b"x-should-retry", b"openai-processing-ms", b"openai-version", b"openai-model",
-        b"anthropic-organization-id", b"anthropic-version", b"x-gemini-service-tier",
+        b"anthropic-version", b"x-gemini-service-tier",
     }
 )  # fmt: skip
 REQUEST_IDS = (b"x-request-id", b"request-id", b"x-ms-request-id", b"apim-request-id", b"x-goog-request-id")

@@ -43,12 +43,15 @@ class StoreMeters:
         """Take room on every meter or on none.
 
         While the store is away, ``wishes`` (in the order of the draws) say what may be granted here: then ``Held.local``.
-        Raises ``StoreAway`` within the deadline when nothing may; then nothing stays held. Raises ``ValueError`` for amounts
-        beyond 2^53, before anything is sent.
+        One answer that comes too late is no outage: until the breaker opens, such a call is refused, so that a slow moment
+        never lets through more than the limit. Raises ``StoreAway`` within the deadline; then nothing stays held. Raises
+        ``ValueError`` for amounts beyond 2^53, before anything is sent.
         """
         try:
             held = await self._hold(hold)
         except StoreAway:
+            if self._store.up:
+                raise
             local = self._allowance.hold(hold, wishes, self.time_us()) if len(wishes) == len(hold.draws) else None
             if local is None:
                 raise

@@ -18,9 +18,7 @@ def upstream_at(
     base_url: str, *, timeouts: Timeouts = BRISK, max_connections: int = 512, ca_file: str | None = None
 ) -> Upstream:
     """An OpenAI-like upstream whose limits suit a test."""
-    return Upstream(
-        "scripted", "openai", base_url, timeouts=timeouts, max_connections=max_connections, ca_file=ca_file
-    )
+    return Upstream("scripted", "openai", base_url, timeouts=timeouts, max_connections=max_connections, ca_file=ca_file)
 
 
 @asynccontextmanager
