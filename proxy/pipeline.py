@@ -111,7 +111,7 @@ class Pipeline:
 def _route(visit: Visit) -> tuple[Address, Match]:
     """The address without its attribution, and the endpoint that lives there. Unknown paths are 404 before any key."""
     where = address.parse(visit.request.raw_path)
-    match = routes.find(visit.request.method, where.path)
+    match = routes.find(visit.request.method, where.path, visit.request.headers)
     if match is None:
         near = routes.nearest(where.path)
         raise NotFound(

@@ -17,6 +17,7 @@ from proxy.domain.row import Row
 from proxy.domain.upstream import Upstream
 
 Headers = Sequence[tuple[bytes, bytes]]  # names in lower case, in the order of arrival
+OnSent = Callable[[bool], None]  # True: a connection took the whole request; False: it was stale, nobody read it
 
 
 class Clock(Protocol):
@@ -70,10 +71,15 @@ class Answer(Protocol):
 
     status: int
     headers: Headers
+    coding: bytes  # content codings in lower case although none was asked for, as ``gzip``; empty for none
 
     async def read(self) -> bytes: ...
     async def piece(self) -> bytes:
         """What has come since the last piece, joined; ``b""`` at the end."""
+        ...
+
+    def arrived(self, most: int) -> bytes:
+        """What has come and was not taken, at most so many bytes, without waiting: also of one that broke or was closed."""
         ...
 
     def close(self) -> None: ...
@@ -83,8 +89,16 @@ class Wire(Protocol):
     """The sockets to upstreams. Raises ``UpstreamFailed`` and ``UpstreamTimedOut``."""
 
     async def send(
-        self, upstream: Upstream, method: str, target: str, headers: list[tuple[bytes, bytes]], body: bytes
-    ) -> Answer: ...
+        self,
+        upstream: Upstream,
+        method: str,
+        target: str,
+        headers: list[tuple[bytes, bytes]],
+        body: bytes,
+        on_sent: OnSent | None = None,
+    ) -> Answer:
+        """Ask; the answer has begun. ``on_sent`` is told as soon as an upstream may bill, whatever happens then."""
+        ...
 
 
 class Meters(Protocol):
@@ -108,6 +122,10 @@ class Meters(Protocol):
 
     def touch(self, hold: Hold, so_far_nusd: int) -> None:
         """Refresh the lease and say what an orphan would cost by now; returns at once."""
+        ...
+
+    def ended(self, hold: Hold, nusd: int) -> None:
+        """A held call is booked with this cost, which its journal will settle; returns at once and never raises."""
         ...
 
     def release(self, hold: Hold) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 from proxy.domain.errors import StoreAway
 from proxy.domain.meter import MeterKind
@@ -35,13 +36,11 @@ class Audit:
         self._drift = drift
 
     async def run(self) -> None:
-        """Look for ever; a store that is away leaves the last readings as they are."""
+        """Look now and then for ever; a store that is away leaves the last readings as they are."""
         while True:
-            await asyncio.sleep(LOOK_S)
-            try:
+            with suppress(StoreAway):
                 await self._look()
-            except StoreAway:
-                continue
+            await asyncio.sleep(LOOK_S)
 
     async def _look(self) -> None:
         world, org = self._world, self._world.generation.directory.org

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 from proxy.config.problems import ConfigError, Problem
 from proxy.config.reading import Reading
 from proxy.config.routes import Routes
+from proxy.config.yaml_nodes import locate
+from proxy.config.yaml_source import read_source
 from proxy.dialects import DIALECTS
 from proxy.domain.upstream import PriceOverride, Upstream
-from proxy.metering.prices import PriceBook
+from proxy.metering.prices import PriceBook, UnknownProvider
 from proxy.metering.table import PriceTable
 from proxy.policy.decide import Policy
 from proxy.policy.rules.budget import BudgetRule
@@ -36,10 +41,7 @@ def generation_of(reading: Reading, table: PriceTable, demo_url: str | None) -> 
     """Build a generation. Raises ``ConfigError`` for what only the price table could tell."""
     settings = reading.settings
     upstreams = settings.upstreams + (demo_upstreams(demo_url) if demo_url else ())
-    try:
-        prices = PriceBook(table, upstreams)
-    except ValueError as error:
-        raise ConfigError([Problem(str(settings.source), 1, 1, "upstreams", str(error))]) from None
+    prices = prices_of(settings.source, upstreams, table)
     rules = (BudgetRule.of(settings.budget),) if settings.budget else ()
     return Generation(
         id=reading.generation,
@@ -48,6 +50,18 @@ def generation_of(reading: Reading, table: PriceTable, demo_url: str | None) -> 
         prices=prices,
         policy=Policy(reading.generation, rules),
     )
+
+
+def prices_of(source: Path, upstreams: Sequence[Upstream], table: PriceTable) -> PriceBook:
+    """Build the price book of the configuration in ``source``. Raises ``ConfigError`` that says where it is wrong."""
+    try:
+        return PriceBook(table, upstreams)
+    except UnknownProvider as error:
+        path, file = ("upstreams", error.upstream, "prices_from"), read_source(source)
+        mark, _ = locate(file.root, path)
+        raise ConfigError([file.problem(mark, ".".join(path), error.reason)]) from None
+    except ValueError as error:
+        raise ConfigError([Problem(str(source), 0, 0, "upstreams", str(error))]) from None
 
 
 def known_labels(generation: Generation) -> Known:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 import msgspec
@@ -20,6 +20,7 @@ from proxy.telemetry.logs import Log, describe
 
 LOOK_S = 1.0
 SAVE_S = 30.0
+AGAIN_S = 1.0
 
 
 class Reloader:
@@ -107,6 +108,18 @@ class Memory:
             await self._writer.run(partial(JournalLog.put_note, key=self._name, value=dumped))
         except Unavailable:
             self._log.event("warning", "estimator_not_saved", error="Unavailable")
+
+
+async def steadily(
+    chore: Callable[[], Awaitable[None]], report: Callable[[str, str, Exception], None], again_s: float = AGAIN_S
+) -> None:
+    """Do what should never end; when it fails, say so and begin again after a moment."""
+    while True:
+        try:
+            await chore()
+        except Exception as error:  # noqa: BLE001 - leases, sweeps and audits must outlive every surprise
+            report("task_failed", "", error)
+        await asyncio.sleep(again_s)
 
 
 def reporter(log: Log) -> Callable[[str, str, Exception], None]:

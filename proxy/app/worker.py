@@ -9,13 +9,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Coroutine, Sequence
+from functools import partial
 from socket import socket
 from typing import Any
 
 from proxy.app.audit import Audit
 from proxy.app.generations import generation_of, known_labels
-from proxy.app.upkeep import Memory, Reloader, reporter
+from proxy.app.upkeep import Memory, Reloader, reporter, steadily
 from proxy.config.reading import Reading
+from proxy.config.store_url import parse_endpoint
 from proxy.domain.errors import StoreAway
 from proxy.journal.books import JournalBooks
 from proxy.journal.calls import Calls
@@ -40,7 +42,6 @@ from proxy.server.worker_process import Life
 from proxy.steps.errors import answer_to
 from proxy.steps.leases import Leases
 from proxy.steps.world import World
-from proxy.stores.endpoint import parse_endpoint
 from proxy.stores.meters import StoreMeters
 from proxy.stores.settler import StoreSettler
 from proxy.stores.store import Store
@@ -84,7 +85,8 @@ class Worker:
         trouble = self._trouble
         self._writer = Writer(lambda: open_log(path, slot, durable=durable), trouble)
         self._reader = Reader(path)
-        self._books = JournalBooks(self._writer, self._reader, settler, trouble, workers=settings.workers)
+        self._settling = Reader(path)  # its own: a caller's long look back must not hold settlement up
+        self._books = JournalBooks(self._writer, self._settling, settler, trouble, workers=settings.workers)
         self._sweeper = Sweeper(self._writer, settler, self._books.committed, lambda: (self.org,), trouble)
         self._store.on_return(self._books.store_returned)
 
@@ -131,13 +133,13 @@ class Worker:
         await self._books.start()
         await self._memory.recall()
         for chore in (
-            self._leases.keep(),
-            self._sweeper.run(self._settings.lease_s / 3),
-            self._reloader.run(),
-            self._memory.keep(),
-            self._audit.run(),
+            self._leases.keep,
+            partial(self._sweeper.run, self._settings.lease_s / 3),
+            self._reloader.run,
+            self._memory.keep,
+            self._audit.run,
         ):
-            self._run(chore, self._chores)
+            self._run(steadily(chore, reporter(self._log)), self._chores)
         self._heartbeat.start()
         self._accumulator.only(metrics.POLICY, self._world.generation.id).set(1.0)
         tls = self._settings.tls
@@ -172,6 +174,7 @@ class Worker:
         await self._store.close()
         self._wire.close()
         self._reader.close()
+        self._settling.close()
         self._heartbeat.stop()
         self._accumulator.close()
         self._log.sink.flush()
@@ -217,6 +220,7 @@ class Worker:
         self._gauge.refresh()
         self._life.degrade(() if self._store.up else (f"the store is away: {self._store.fault}",))
         self._accumulator.cell(metrics.STORE_UP, "store").set(1.0 if self._store.up else 0.0)
+        self._accumulator.cell(metrics.JOURNAL_LAG).set(self._books.lag_s)
 
     def _trouble(self, event: str, detail: str) -> None:
         self._log.event("error", event, detail=detail)

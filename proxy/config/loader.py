@@ -20,6 +20,7 @@ from proxy.domain.decision import Reserve, StoreDown
 from proxy.domain.upstream import Upstream
 
 FILE = "tallygate.yaml"
+_YAML = {".yaml", ".yml"}
 
 
 def find_config(option: Path | None, environ: Mapping[str, str]) -> Path:
@@ -80,6 +81,9 @@ def _settings(path: Path, shape: SettingsShape, around: Surroundings) -> Setting
     is_demo = shape.demo == "on" or (shape.demo == "auto" and not upstreams)
     if is_demo and shape.demo == "auto":
         notes.append("no upstream is on: the built-in stand-in `demo` answers models named demo-*")
+    policies = around.path(str(shape.policies))
+    if any(path.suffix in _YAML for path in (policies, *policies.glob("**/*")) if path.is_file()):
+        notes.append(f"policies in {policies} are not read yet: only `budget` limits what is spent")
     limits, drain = shape.limits, shape.drain
     return Settings(
         source=path.absolute(),
@@ -91,7 +95,7 @@ def _settings(path: Path, shape: SettingsShape, around: Surroundings) -> Setting
         store=shape.store.url,
         cache=shape.cache.url,
         ledger=shape.ledger.url,
-        policies=around.path(str(shape.policies)),
+        policies=policies,
         directory=around.path(str(shape.directory)),
         budget=_budget(shape.budget) if shape.budget else None,
         drain=Drain(drain.delay, drain.max),
@@ -123,6 +127,8 @@ def _upstreams(shape: SettingsShape) -> tuple[list[Upstream], list[str]]:
             notes.append(f"upstream {name} is off: the environment variable {entry.key.name} is not set")
             continue
         on.append(entry.upstream(name))
+        if entry.failover_on and "failover_on" in entry.model_fields_set:
+            notes.append(f"upstream {name}: failover_on is not used yet; the upstream's own error is passed on")
         if entry.key is not None and is_clear_text(entry.base_url):
             notes.append(f"upstream {name}: its key crosses the network in the clear; use https://")
     return on, notes

@@ -8,18 +8,19 @@ import zoneinfo
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, PlainValidator, ValidationInfo
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, ValidationInfo
 
 from proxy.config.masking import shown
 from proxy.config.problems import did_you_mean
-from proxy.config.quantities import as_text, size_bytes, spending_limit, whole
+from proxy.config.quantities import MILLION, as_text, size_bytes, spending_limit, whole
 from proxy.config.references import reference, surroundings
 from proxy.config.settings import Address, Engine
 from proxy.config.shape import Duration, PositiveDuration, Shape, Share, Size
+from proxy.config.store_url import parse_endpoint
 from proxy.config.upstream_shape import UpstreamShape
+from proxy.domain.money import NANO_PER_USD
 
-_STORES = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster")
-_LEDGERS = ("postgresql+psycopg",)
+_MOST_NUSD = 2**53 - 2  # what a store counts exactly, less one step: a call may want the most and must not fit
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,252})")
 _UPSTREAM = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _MAX_PORT = 65535
@@ -45,24 +46,39 @@ def _is_bindable(host: str, bare: str) -> bool:
         return False
 
 
-def _engine_url(value: object, info: ValidationInfo, schemes: tuple[str, ...]) -> Engine:
-    text = as_text(value, f"embedded or {schemes[0]}://…")
-    if text.startswith(("env:", "file:")):
-        named = reference(text, info)
-        if named.secret is None:
-            raise ValueError(f"the environment variable {named.name} is not set")
-        text = named.secret.value
-    if text == "embedded" or (text.partition("://")[0] in schemes and len(text) > text.find("://") + 3):
-        return Engine(text)
-    raise ValueError(f"wants embedded or a URL that begins with one of {', '.join(f'{name}://' for name in schemes)}")
+def _engine_url(value: object, info: ValidationInfo, wanted: str) -> str:
+    text = as_text(value, wanted)
+    if not text.startswith(("env:", "file:")):
+        return text
+    named = reference(text, info)
+    if named.secret is None:
+        raise ValueError(f"the environment variable {named.name} is not set")
+    return named.secret.value
 
 
 def _store(value: object, info: ValidationInfo) -> Engine:
-    return _engine_url(value, info, _STORES)
+    text = _engine_url(value, info, "embedded or redis://…")
+    if text != "embedded":
+        try:
+            parse_endpoint(text)
+        except ValueError as error:
+            raise ValueError(f"wants embedded or a URL: {error}") from None
+    return Engine(text)
 
 
 def _ledger(value: object, info: ValidationInfo) -> Engine:
-    return _engine_url(value, info, _LEDGERS)
+    if _engine_url(value, info, "embedded") != "embedded":
+        raise ValueError("a ledger elsewhere is not built yet; use embedded")
+    return Engine()
+
+
+def _countable(grace: int, info: ValidationInfo) -> int:
+    limit_nusd, _ = info.data.get("limit", (0, ""))  # absent when it was no limit
+    if limit_nusd + limit_nusd * grace // MILLION > _MOST_NUSD:
+        raise ValueError(
+            f"limit and grace together are more than ${_MOST_NUSD // NANO_PER_USD:,}, which no store counts exactly"
+        )
+    return grace
 
 
 def _path(value: object, info: ValidationInfo) -> Path:
@@ -126,7 +142,7 @@ class StoreShape(Shape):
 
 
 class LedgerShape(Shape):
-    """``{url: embedded}`` or a PostgreSQL URL."""
+    """``{url: embedded}``."""
 
     url: Annotated[Engine, PlainValidator(_ledger)] = Engine()
 
@@ -145,7 +161,7 @@ class BudgetShape(Shape):
     limit: Annotated[tuple[int, str], BeforeValidator(spending_limit)]
     timezone: Annotated[str, BeforeValidator(_timezone)] = "UTC"
     reserve: Literal["expected", "max"] = "expected"
-    grace: Share = 0
+    grace: Annotated[Share, AfterValidator(_countable)] = 0
     on_store_down: StoreDownShape = StoreDownShape()
     owner: str = ""
 

@@ -14,6 +14,7 @@ from proxy.dialects.anthropic_usage import AnthropicTap
 from proxy.dialects.base import Match, Strip
 from proxy.dialects.delivery import allowed, ceiling, credential, target
 from proxy.dialects.edit import replace_members
+from proxy.dialects.endpoints import Endpoints
 from proxy.dialects.strip import UsageStrip
 from proxy.domain.ask import Ask, Endpoint, Outgoing
 from proxy.domain.errors import BadRequest, CallError
@@ -25,7 +26,11 @@ _ENDPOINTS = (
         "anthropic.messages", "/v1/messages/count_tokens", "/v1/messages/count_tokens", generates=False, metered=False
     ),
 )
-_QUERY = frozenset({"beta"})  # the beta client of the SDK sends ?beta=true
+_LISTS = tuple(  # OpenAI's SDKs ask at the same paths: ``routes`` tells them apart
+    Endpoint("anthropic.models", path, path, method="GET", generates=False, metered=False)
+    for path in ("/v1/models", "/v1/models/{model}")
+)
+_QUERY = frozenset({"beta", "limit", "after_id", "before_id"})  # the beta client of the SDK sends ?beta=true
 _TYPES = {  # kind of error -> type; the SDK chooses its class by status, people read the type
     "unauthenticated": "authentication_error",
     "forbidden": "permission_error",
@@ -48,17 +53,19 @@ class AnthropicMessages:
 
     name: ClassVar[str] = "anthropic_messages"
     family: ClassVar[str] = "anthropic"
-    endpoints: ClassVar[tuple[Endpoint, ...]] = _ENDPOINTS
+    endpoints: ClassVar[tuple[Endpoint, ...]] = _ENDPOINTS + _LISTS
+
+    def __init__(self) -> None:
+        self._paths = Endpoints((self, endpoint) for endpoint in self.endpoints)
 
     def match(self, method: str, path: str) -> Match | None:
         """Return the endpoint for a client path."""
-        for endpoint in self.endpoints:
-            if path == endpoint.path and method == endpoint.method:
-                return Match(self, endpoint)
-        return None
+        return self._paths.match(method, path)
 
     def understand(self, match: Match, body: bytes, query: str, headers: Mapping[str, str]) -> Ask:
         """Read a request strictly. Raises ``BadRequest``."""
+        if match.endpoint.method == "GET":
+            return Ask(match.endpoint, match.model or "", body, query=allowed(query, _QUERY))
         members = strict_json.parse(body)
         messages = members.get("messages")
         if messages is not None and type(messages) is not list:
@@ -79,12 +86,12 @@ class AnthropicMessages:
     def outgoing(self, ask: Ask, upstream: Upstream, model: str, max_output: int | None = None) -> Outgoing:
         """Return the request for this upstream; its body is the caller's own object when nothing is edited."""
         edits: dict[str, bytes] = {}
-        if model != ask.model:
+        if model != ask.model and ask.body:
             edits["model"] = msgspec.json.encode(model)
         if ask.endpoint.generates and (most := ceiling(ask.max_output, max_output)) is not None:
             edits["max_tokens"] = b"%d" % most
         body = replace_members(ask.body, edits) if edits else ask.body
-        return Outgoing(target(ask.endpoint.upstream_path, ask.query, upstream), body, tuple(edits))
+        return Outgoing(target(ask.endpoint.upstream_path, ask.query, upstream, model), body, tuple(edits))
 
     def tap(self, ask: Ask) -> AnthropicTap:  # noqa: ARG002 - one format for both endpoints
         """Return a fresh tap."""
@@ -109,7 +116,7 @@ class AnthropicMessages:
             told["policy"] = error.policy
         return msgspec.json.encode(told)
 
-    def error_event(self, error: CallError, request_id: str) -> bytes:
+    def error_event(self, error: CallError, request_id: str, ask: Ask | None = None) -> bytes:  # noqa: ARG002 - one form of stream
         """Write the event that ends a broken stream: the SDK raises on it."""
         return b"event: error\ndata: " + self.error_body(error, request_id) + b"\n\n"
 

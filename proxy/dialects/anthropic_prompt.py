@@ -7,6 +7,9 @@ from typing import Any
 from proxy.dialects.prompt import Prompt
 from proxy.domain.ask import Features
 
+_STORED = ("container", "mcp_servers")
+_AT_CALLER = ("custom", "bash_", "text_editor_", "computer_", "memory_")  # tools that the caller runs
+
 
 def features(members: dict[str, Any]) -> Features:
     """Walk a request. Unknown blocks are read for their text and content, wrong types are the upstream's to refuse."""
@@ -17,8 +20,19 @@ def features(members: dict[str, Any]) -> Features:
         if type(message) is dict:
             _content(prompt, message.get("content"))
     prompt.tools(members.get("tools"))
+    prompt.served(members.get("tools"), _AT_CALLER)
+    prompt.refers(members, _STORED)
+    _compacts(prompt, members.get("context_management"))
     prompt.tools(members.get("output_config") or members.get("output_format"))
     return prompt.features()
+
+
+def _compacts(prompt: Prompt, management: Any) -> None:
+    """Note edits that summarise: they are billed beyond the ceiling of the answer. Those that clear are free."""
+    edits = management.get("edits") if type(management) is dict else None
+    for edit in edits if type(edits) is list else ():
+        if type(edit) is dict and str(edit.get("type")).startswith("compact"):
+            prompt.unbounded = prompt.unbounded or "context_management"
 
 
 def tool_names(members: dict[str, Any]) -> tuple[str, ...]:
@@ -62,6 +76,7 @@ def _other_block(prompt: Prompt, block: dict[str, Any]) -> None:
         prompt.text(block.get(name))
     prompt.json(block.get("input"))
     prompt.sealed(block.get("encrypted_content"))
+    prompt.refers(block, ("file_id",))
     source = block.get("source")
     if type(source) is dict:
         _source(prompt, block.get("type"), source)
@@ -75,4 +90,5 @@ def _source(prompt: Prompt, kind: Any, source: dict[str, Any]) -> None:
     elif source.get("type") == "content":
         _content(prompt, source.get("content"))
     else:
+        prompt.refers(source, ("url", "file_id"))
         prompt.media(kind, source.get("data"))

@@ -2,7 +2,8 @@
 
 The rules, each paid for by somebody: ``message_delta`` replaces ``message_start`` field by field (it is neither added
 nor the larger one). ``output_tokens`` of ``message_start`` is a placeholder. Cached tokens are not in ``input_tokens``.
-``iterations`` list what was billed, advisors and compactions included, and the top level leaves those out.
+``iterations`` list what was billed, advisors and compactions included, and the top level leaves those out. Each is a
+request of its own to its model: the price of long inputs depends on each one's length, not on their sum.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from proxy.dialects.reported import count, named, part, parts
+from proxy.dialects.reported import count, named, part, parts, worded
 from proxy.dialects.stream_tap import StreamTap
 from proxy.domain.usage import ModelUsage, Usage, UsageSource
 
@@ -76,7 +77,7 @@ class AnthropicTap(StreamTap):
 
 def _spoken(block: dict[str, Any], names: tuple[str, ...] = _SPOKEN) -> Iterator[str]:
     for name in names:
-        if (text := named(block, name)) is not None:
+        if (text := worded(block, name)) is not None:
             yield text
 
 
@@ -100,6 +101,7 @@ def read(usage: dict[str, Any], model: str, *, final: bool) -> Usage:
         web_searches=count(part(usage, "server_tool_use"), "web_search_requests") if final else None,
         service_tier=_tier(usage) if final else None,
         by_model=by_model,
+        parts=tuple(shares) if len(shares) > len(by_model) else (),
     )
 
 

@@ -76,8 +76,8 @@ class Dialect(Protocol):
         ...
 
     def error_body(self, error: CallError, request_id: str) -> bytes: ...
-    def error_event(self, error: CallError, request_id: str) -> bytes:
-        """The event that ends a broken stream; never a clean end."""
+    def error_event(self, error: CallError, request_id: str, ask: Ask | None = None) -> bytes:
+        """The event that ends a broken stream of ``ask``; never a clean end."""
         ...
 
 

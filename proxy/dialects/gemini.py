@@ -36,6 +36,7 @@ _OPERATIONS = {  # operation -> api, generates, metered
 }
 _STREAMS = ":streamGenerateContent"
 _QUERY = frozenset({"alt", "$alt", "pageSize", "pageToken", "prettyPrint", "$prettyPrint"})
+_EVENTS = frozenset({"alt=sse", "$alt=sse"})
 _NAMING = frozenset({"model", "requests", "generateContentRequest", "generate_content_request"})
 _MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,127}")
 _VERTEX = re.compile(
@@ -51,9 +52,10 @@ def _endpoint(before: str, operation: str) -> Endpoint:
 
 
 _ENDPOINTS = tuple(_endpoint(f"{version}/models/", operation) for version in _VERSIONS for operation in _OPERATIONS)
-_LISTS = tuple(  # not below /v1, where OpenAI's SDKs ask
+_LISTS = tuple(  # below /v1 OpenAI's SDKs ask at the same paths: ``routes`` tells them apart
     Endpoint("gemini.models", path, path, method="GET", generates=False, metered=False)
-    for path in ("/v1beta/models", "/v1beta/models/{model}")
+    for version in _VERSIONS
+    for path in (f"{version}/models", f"{version}/models/{{model}}")
 )
 
 
@@ -135,8 +137,10 @@ class Gemini:
         """Write an error."""
         return gemini_errors.body(error, request_id)
 
-    def error_event(self, error: CallError, request_id: str) -> bytes:
-        """Write the chunk that ends a broken stream; without ``alt=sse`` it breaks the array, as it must."""
+    def error_event(self, error: CallError, request_id: str, ask: Ask | None = None) -> bytes:
+        """Write the chunk that ends a broken stream; an array, which streams are without ``alt=sse``, stays open."""
+        if ask is not None and ask.stream and _EVENTS.isdisjoint(ask.query.split("&")):
+            return b",\n" + self.error_body(error, request_id) + b"\n"
         return b"data: " + self.error_body(error, request_id) + b"\r\n\r\n"
 
 

@@ -20,6 +20,8 @@ from proxy.domain.errors import CallError
 from proxy.domain.upstream import Upstream
 
 _ENDPOINTS = (Endpoint("gemini.interactions", "/v1beta/interactions", "/v1beta/interactions"),)
+_STORED = ("previous_interaction_id", "cached_content", "agent")  # an agent goes on as long as it likes
+_AT_CALLER = ("function", "computer_use")  # tools that the caller runs
 _QUERY = frozenset({"alt", "$alt"})
 
 
@@ -79,7 +81,7 @@ class GeminiInteractions:
         """Write an error."""
         return gemini_errors.interaction_body(error, request_id)
 
-    def error_event(self, error: CallError, request_id: str) -> bytes:
+    def error_event(self, error: CallError, request_id: str, ask: Ask | None = None) -> bytes:  # noqa: ARG002 - one form of stream
         """Write the event that ends a broken stream."""
         return gemini_errors.interaction_event(error, request_id)
 
@@ -111,6 +113,8 @@ def _features(members: dict[str, Any]) -> Features:
     _input(prompt, members.get("input"))
     prompt.messages = max(1, prompt.messages)
     prompt.tools(members.get("tools"))
+    prompt.refers(members, _STORED)
+    prompt.served(members.get("tools"), _AT_CALLER)
     prompt.tools(members.get("response_format"))
     return prompt.features()
 
@@ -124,6 +128,7 @@ def _input(prompt: Prompt, value: Any) -> None:
         if "content" in value or "role" in value:
             prompt.messages += 1
         prompt.text(value.get("text"))
+        prompt.refers(value, ("uri",))
         if "data" in value or "uri" in value:
             prompt.media(value.get("mime_type") or value.get("type"), value.get("data"))
         prompt.json(value.get("arguments"))

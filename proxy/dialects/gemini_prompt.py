@@ -24,6 +24,7 @@ _SNAKE = {
 _WRAPPING = frozenset({"requests", "generateContentRequest", "generate_content_request"})
 _CALLS = frozenset({"functionCall", "function_call"})
 _ANSWERS = frozenset({"functionResponse", "function_response"})
+_AT_CALLER = frozenset({"functionDeclarations", "function_declarations", "computerUse", "computer_use"})
 _FILES = frozenset({"inlineData", "inline_data", "fileData", "file_data"})
 
 
@@ -83,6 +84,10 @@ def _request(prompt: Prompt, members: dict[str, Any]) -> None:
     _content(prompt, members.get("content"))  # of embeddings
     prompt.text(members.get("title"))
     prompt.tools(members.get("tools"))
+    prompt.refers(members, ("cachedContent", "cached_content"))
+    for tool in objects(members.get("tools")):
+        if not tool.keys() <= _AT_CALLER:
+            prompt.unbounded = prompt.unbounded or "tools"
     if config := _object(member(members, "generationConfig")):
         prompt.tools(member(config, "responseSchema") or member(config, "responseJsonSchema"))
 
@@ -112,6 +117,7 @@ def _carried(prompt: Prompt, name: str, value: dict[str, Any]) -> None:
         for nested in objects(value.get("parts")):
             _part(prompt, nested)
     elif name in _FILES:
+        prompt.refers(value, ("fileUri", "file_uri"))
         prompt.media(member(value, "mimeType"), value.get("data"))
     else:
         prompt.text(value.get("code"))

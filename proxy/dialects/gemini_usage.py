@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from proxy.dialects.reported import count, named, part, parts
+from proxy.dialects.reported import count, named, part, parts, worded
 from proxy.dialects.stream_tap import StreamTap, last_lines, objects, parsed
 from proxy.domain.usage import Usage, UsageSource
 
@@ -95,7 +95,7 @@ def _tells(chunk: dict[str, Any], mark: bytes) -> bool:
     if mark == _TELLING[0]:
         return bool(part(chunk, "usageMetadata"))
     if mark == _TELLING[1]:
-        return named(chunk, "modelVersion") is not None
+        return worded(chunk, "modelVersion") is not None
     return _finishes(chunk)
 
 
@@ -107,11 +107,11 @@ def _finishes(chunk: dict[str, Any]) -> bool:
 
 
 def _written(piece: dict[str, Any]) -> Iterator[str]:
-    if (text := named(piece, "text")) is not None:
+    if (text := worded(piece, "text")) is not None:
         yield text
     if arguments := part(part(piece, "functionCall"), "args"):
         yield json.dumps(arguments, ensure_ascii=False, separators=(",", ":"))
-    if (code := named(part(piece, "executableCode"), "code")) is not None:
+    if (code := worded(part(piece, "executableCode"), "code")) is not None:
         yield code
 
 

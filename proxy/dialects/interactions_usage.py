@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from proxy.dialects.reported import count, named, part, parts
+from proxy.dialects.reported import count, named, part, parts, worded
 from proxy.dialects.stream_tap import StreamTap
 from proxy.domain.usage import Usage, UsageSource
 
@@ -78,7 +78,7 @@ class InteractionsTap(StreamTap):
 
 
 def _written(piece: dict[str, Any]) -> Iterator[str]:
-    if (text := named(piece, "text")) is not None:
+    if (text := worded(piece, "text")) is not None:
         yield text
     arguments = piece.get("arguments")
     if type(arguments) is str:

@@ -24,6 +24,8 @@ from proxy.domain.upstream import Upstream
 _CHAT = "/chat/completions"
 _CEILINGS = ("max_completion_tokens", "max_tokens")
 _OLD_CEILING_ONLY = frozenset(("mistral", "deepseek", "perplexity"))  # providers that do not know the newer name
+_SEARCHES = ("web_search_options", "search_parameters", "plugins")  # OpenAI, xAI, OpenRouter
+_AT_CALLER = ("function", "custom")  # tools that the caller runs
 _ASKED = b'{"include_usage":true}'
 
 
@@ -101,7 +103,7 @@ class OpenAIChat:
         """A refusal in OpenAI's words."""
         return openai_errors.body(error, request_id)
 
-    def error_event(self, error: CallError, request_id: str) -> bytes:
+    def error_event(self, error: CallError, request_id: str, ask: Ask | None = None) -> bytes:  # noqa: ARG002 - one form of stream
         """The event that ends a broken stream."""
         return openai_errors.chat_event(error, request_id)
 
@@ -109,6 +111,8 @@ class OpenAIChat:
 def _chat(reading: Reading, members: dict[str, Any]) -> int:
     reading.chat(members.get("messages"))
     reading.offers(members.get("tools"), members.get("functions"), members.get("response_format"))
+    reading.refers(members, _SEARCHES)
+    reading.served(members.get("tools"), _AT_CALLER)
     return 1
 
 

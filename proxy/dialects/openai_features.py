@@ -18,6 +18,8 @@ from proxy.domain.errors import BadRequest
 _WORD = " the"  # in every vocabulary: a prompt of token ids is counted as that many of this word
 _MOST_WORDS = 1 << 14  # beyond, only the bytes are counted
 _IMAGES = frozenset(("image_url", "input_image", "image", "computer_screenshot"))
+_STORED = ("file_id", "file_url")
+_LINKED = ("image_url", "video_url", "audio_url", "document_url")
 _THOUGHT = ("reasoning_content", "reasoning", "refusal")
 _CALLED = ("name", "arguments")
 
@@ -58,6 +60,7 @@ class Reading(Prompt):
 
     def _spoken(self, message: dict[str, Any]) -> None:
         self.strings(message, _THOUGHT)
+        self.refers(message, ("audio",))  # an earlier answer, by its id
         calls = message.get("tool_calls")
         if type(calls) is list:
             for call in calls:
@@ -74,6 +77,7 @@ class Reading(Prompt):
                     texts.append(text)
                 elif piece.get("type") in _IMAGES:
                     self.images += 1
+                    self._linked(piece)
                 else:
                     self._inline(piece)
             elif type(piece) is str:
@@ -88,7 +92,18 @@ class Reading(Prompt):
             _data_url(part(piece, "audio_url").get("url")),
         ):
             self.media(None, data)
+        self._linked(piece)
         self.content(parts(piece, "thinking"))  # Mistral nests the parts of its reasoning
+
+    def _linked(self, piece: dict[str, Any]) -> None:
+        """Note what is only named or linked: a picture too, since what lies behind a link need not be one."""
+        self.refers(piece, _STORED)
+        self.refers(part(piece, "file"), _STORED)
+        for name in _LINKED:
+            linked = piece.get(name)
+            url = linked.get("url") if type(linked) is dict else linked
+            if type(url) is str and not url.startswith("data:"):
+                self.unbounded = self.unbounded or name
 
     def strings(self, members: dict[str, Any], names: tuple[str, ...]) -> None:
         """Read those members that are strings."""

@@ -21,6 +21,8 @@ from proxy.domain.upstream import Upstream
 
 _CEILING = "max_output_tokens"
 _COMPACT = "/responses/compact"
+_STORED = ("previous_response_id", "conversation", "prompt", "context_management")  # the last one compacts
+_AT_CALLER = ("function", "custom", "local_shell", "apply_patch", "computer")  # tools that the caller runs
 _SPOKEN = ("name", "arguments", "input", "output")  # of items that are calls, or what they returned
 
 
@@ -31,7 +33,7 @@ class OpenAIResponses:
     family: ClassVar[str] = "openai"
     endpoints: ClassVar[tuple[Endpoint, ...]] = (
         Endpoint("openai.responses", "/v1/responses", "/responses"),
-        Endpoint("openai.responses", "/v1/responses/compact", _COMPACT),
+        Endpoint("openai.responses", "/v1/responses/compact", _COMPACT, clamps=False),
     )
 
     def __init__(self) -> None:
@@ -82,7 +84,7 @@ class OpenAIResponses:
         """A refusal in OpenAI's words."""
         return openai_errors.body(error, request_id)
 
-    def error_event(self, error: CallError, request_id: str) -> bytes:
+    def error_event(self, error: CallError, request_id: str, ask: Ask | None = None) -> bytes:  # noqa: ARG002 - one form of stream
         """The event that ends a broken stream."""
         return openai_errors.responses_event(error, request_id)
 
@@ -100,6 +102,8 @@ def _read(reading: Reading, members: dict[str, Any]) -> None:
     else:
         raise BadRequest("'input' must be a string or an array.", param="input", code="invalid_type")
     reading.offers(members.get("tools"), part(members, "text").get("format"))
+    reading.refers(members, _STORED)
+    reading.served(members.get("tools"), _AT_CALLER)
 
 
 def _item(reading: Reading, item: Any) -> None:
@@ -108,6 +112,8 @@ def _item(reading: Reading, item: Any) -> None:
     reading.content(item.get("content"))
     if item.get("type", "message") == "message":
         return
+    if item["type"] == "item_reference":
+        reading.refers(item, ("id",))
     reading.strings(item, _SPOKEN)
     if type(output := item.get("output")) in (list, dict):
         reading.content(output)

@@ -77,7 +77,7 @@ class OpenAISimple:
         """A refusal in OpenAI's words."""
         return openai_errors.body(error, request_id)
 
-    def error_event(self, error: CallError, request_id: str) -> bytes:
+    def error_event(self, error: CallError, request_id: str, ask: Ask | None = None) -> bytes:  # noqa: ARG002 - one form of stream
         """The event that ends a broken stream."""
         return openai_errors.chat_event(error, request_id)
 

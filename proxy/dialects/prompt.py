@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -15,7 +16,7 @@ _fast = msgspec.json.Encoder().encode
 class Prompt:
     """Gathers; ``features`` gives what was gathered."""
 
-    __slots__ = ("_media", "_sealed", "_texts", "_tools", "images", "messages")
+    __slots__ = ("_media", "_sealed", "_texts", "_tools", "images", "messages", "unbounded")
 
     def __init__(self) -> None:
         self._texts: list[str] = []
@@ -24,6 +25,7 @@ class Prompt:
         self._sealed = 0
         self.messages = 0
         self.images = 0
+        self.unbounded = ""
 
     def text(self, value: Any) -> None:
         """Take a string; anything else is the upstream's to refuse."""
@@ -52,6 +54,19 @@ class Prompt:
         if type(base64) is str:
             self._sealed += _decoded(base64)
 
+    def refers(self, members: dict[str, Any], names: Iterable[str]) -> None:
+        """Take note of members that bring in what has no size here: stored conversations and files, links, searches."""
+        for name in names:
+            if members.get(name):
+                self.unbounded = self.unbounded or name
+
+    def served(self, tools: Any, at_caller: tuple[str, ...]) -> None:
+        """Take note of tools that the provider runs, whose results and fees nobody foresees; others begin as ``at_caller``."""
+        for tool in tools if type(tools) is list else ():
+            kind = tool.get("type") if type(tool) is dict else None
+            if type(kind) is str and not kind.startswith(at_caller):
+                self.unbounded = self.unbounded or "tools"
+
     def features(self) -> Features:
         """Return all that was gathered."""
         return Features(
@@ -62,6 +77,7 @@ class Prompt:
             messages=self.messages,
             images=self.images,
             media_bytes=self._media,
+            unbounded=self.unbounded,
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 _MOST = 10**12  # tokens; a larger figure is a mistake that would overflow money
+_LONGEST = 256  # characters of a name; the longest real ones, of fine-tuned models, have about 100
 
 
 def count(members: dict[str, Any], name: str) -> int | None:
@@ -26,6 +27,12 @@ def parts(members: dict[str, Any], name: str) -> list[dict[str, Any]]:
 
 
 def named(members: dict[str, Any], name: str) -> str | None:
-    """Return a member that should be a name."""
+    """Return a member that should be a name: printable and at most 256 characters, for it goes into rows and logs."""
+    value = members.get(name)
+    return value if type(value) is str and 0 < len(value) <= _LONGEST and value.isprintable() else None
+
+
+def worded(members: dict[str, Any], name: str) -> str | None:
+    """Return a member that should be text, of any length."""
     value = members.get(name)
     return value if type(value) is str and value else None

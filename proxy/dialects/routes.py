@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from difflib import get_close_matches
 
 from proxy.dialects import DIALECTS
@@ -9,6 +10,7 @@ from proxy.dialects.base import Dialect, Match
 
 _LONGEST = 256  # characters of a path worth comparing
 _ATTRIBUTION = "/p/"
+_SPOKEN_WITH = (("anthropic-version", "anthropic"), ("x-goog-api-key", "gemini"))  # headers that no other SDK sends
 
 
 def _exact() -> dict[tuple[str, str], Match]:
@@ -38,8 +40,16 @@ _HEADS = _heads()
 _PATHS = tuple(dict.fromkeys(endpoint.path for dialect in DIALECTS for endpoint in dialect.endpoints))
 
 
-def find(method: str, path: str) -> Match | None:
-    """The endpoint of a path without query and attribution prefix, or None."""
+def find(method: str, path: str, headers: Mapping[str, str] | None = None) -> Match | None:
+    """The endpoint of a path without query and attribution prefix, or None.
+
+    Lists of models stand at the same paths in several dialects: there ``headers`` tell which of them the caller speaks.
+    """
+    if method == "GET" and headers is not None:
+        family = next((family for header, family in _SPOKEN_WITH if header in headers), "")
+        for dialect in DIALECTS:
+            if dialect.family == family and (match := dialect.match(method, path)) is not None:
+                return match
     exact = _EXACT.get((method, path))
     if exact is not None:
         return exact

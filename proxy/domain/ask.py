@@ -18,6 +18,7 @@ class Endpoint(msgspec.Struct, frozen=True):
     method: str = "POST"
     generates: bool = True  # False: there are no output tokens (embeddings)
     metered: bool = True  # False: forwarded and recorded, but nothing is billed (models, count_tokens)
+    clamps: bool = True  # False: no ceiling on its output can be written into a request
 
 
 class Features(msgspec.Struct, frozen=True):
@@ -29,6 +30,7 @@ class Features(msgspec.Struct, frozen=True):
     messages: int = 0
     images: int = 0
     media_bytes: int = 0  # of audio, files and video carried inline
+    unbounded: str = ""  # the member that brings in what has no size here, such as a stored conversation; "": none does
 
     def __repr__(self) -> str:
         """Sizes only: the texts are the caller's prompt."""

@@ -60,7 +60,8 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
     service_tier: str | None = None
     complete: bool = False
     usage_source: UsageSource = UsageSource.NONE
-    by_model: tuple[ModelUsage, ...] = ()
+    by_model: tuple[ModelUsage, ...] = ()  # one share a model, for people
+    parts: tuple[ModelUsage, ...] = ()  # priced instead where a model was asked several times
 
 
 NO_USAGE = Usage()

@@ -9,12 +9,13 @@ the store changes what is counted, and rows wait in the file for as long as it i
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterable
 from contextlib import suppress
 from functools import partial
 from typing import Final
 
-from proxy.domain.errors import StoreAway
+from proxy.domain.errors import StoreAway, Unavailable
 from proxy.domain.meter import Gap, Hold, Settlement
 from proxy.domain.row import Row
 from proxy.journal import entries
@@ -29,6 +30,7 @@ BATCH: Final = 128  # entries a settlement: one script's worth, about a millisec
 RECENT: Final = 1024  # entries that go with sums, because their holds may still stand
 GAPS: Final = 3  # in a row before we take a rest: two can be a failover at the wrong moment
 PAUSE_S: Final = (0.05, 1.0)
+OPEN_S: Final = 2.0  # a caller waits for this commit, and a disk may hang
 LOOK_S: Final = 5.0  # a store may be emptied behind a connection that stands, and a journal at rest would never know
 
 
@@ -38,12 +40,23 @@ class JournalBooks:
     ``workers`` is how many share the file: slot 0 also settles the journals of slots beyond it.
     """
 
-    def __init__(self, writer: Writer, reader: Reader, settler: Settler, trouble: Trouble, *, workers: int = 1) -> None:
+    def __init__(
+        self,
+        writer: Writer,
+        reader: Reader,
+        settler: Settler,
+        trouble: Trouble,
+        *,
+        workers: int = 1,
+        open_s: float = OPEN_S,
+    ) -> None:
+        """``reader`` is for settlement alone: whoever shares it makes settlement wait. ``open_s`` bounds ``open``."""
         self._writer = writer
         self._reader = reader
         self._settler = settler
         self._trouble = trouble
         self._workers = workers
+        self._open_s = open_s
         self._journal = ""
         self._lanes: dict[tuple[str, str], Lane] = {}
         self._work = asyncio.Event()
@@ -71,6 +84,12 @@ class JournalBooks:
         """Committed entries that the store has not counted, for the lag metric."""
         return sum(lane.behind for lane in self._lanes.values())
 
+    @property
+    def lag_s(self) -> float:
+        """How long the oldest committed entry has waited for the store to count it; 0 at rest."""
+        now = time.monotonic()
+        return max((lane.age_s(now) for lane in self._lanes.values()), default=0.0)
+
     def book(self, row: Row, hold: Hold | None) -> None:
         """Take the final row of an attempt; whoever leaves now, it will be committed and then settled."""
         self._writer.put(row, "" if hold is None else hold.id)
@@ -78,9 +97,13 @@ class JournalBooks:
     async def open(self, row: Row) -> None:
         """Commit an open row before forwarding. Its cost and charges are what is due if its end is never told.
 
-        Raises ``Unavailable`` when it cannot be committed; the call must not go upstream then.
+        Raises ``Unavailable`` when it cannot be committed, or not in time; the call must not go upstream then.
         """
-        await self._writer.run(partial(Log.open, row=row))
+        try:
+            async with asyncio.timeout(self._open_s):
+                await self._writer.run(partial(Log.open, row=row))
+        except TimeoutError:
+            raise Unavailable("the journal is too slow; try again shortly", code="journal_unavailable") from None
 
     async def put_note(self, key: str, value: bytes) -> None:
         """Keep a small state (calibration, say) with the journal. Raises ``Unavailable``."""
@@ -92,9 +115,10 @@ class JournalBooks:
 
     def committed(self, settlements: Iterable[Settlement]) -> None:
         """Hear of entries that are in the file now."""
+        now = time.monotonic()
         for entry in settlements:
             lane = self._lanes.get((entry.journal, entry.org)) or self._lane(entry.journal, entry.org, 0)
-            lane.add(entry)
+            lane.add(entry, now)
         self._rest.clear()
         self._work.set()
 

@@ -30,14 +30,24 @@ class Lane:
         self.unsure = True
         self.known: int | None = last
         self._at_hand: deque[Settlement] = deque()
+        self._commits: deque[tuple[int, float]] = deque()  # the first entry of each commit, and when it was heard of
 
     @property
     def behind(self) -> int:
         """Entries that the store has not counted."""
         return self.committed - self.settled
 
-    def add(self, entry: Settlement) -> None:
-        """Take an entry that was committed."""
+    def age_s(self, now: float) -> float:
+        """How long the oldest entry that is not counted has waited; 0 at rest, exact to the commit."""
+        commits = self._commits
+        while commits and (self.behind <= 0 or (len(commits) > 1 and commits[1][0] <= self.settled + 1)):
+            commits.popleft()
+        return now - commits[0][1] if commits else 0.0
+
+    def add(self, entry: Settlement, now: float = 0.0) -> None:
+        """Take an entry that was committed, ``now`` by a monotonic clock."""
+        if len(self._commits) < AT_HAND and (not self._commits or self._commits[-1][1] < now):
+            self._commits.append((entry.seq, now))
         last = self._at_hand[-1].seq if self._at_hand else self.settled
         if entry.seq == last + 1 and len(self._at_hand) < AT_HAND:
             self._at_hand.append(entry)

@@ -49,6 +49,7 @@ class Price:
     standard: Scale
     lanes: Mapping[str, Scale]
     units: frozenset[str]  # that have a rate above zero
+    written: frozenset[str]  # that have a standard rate, be it zero
     flag: str | None = None
 
     def cost(self, usage: Usage, requests: int = 1) -> int:
@@ -90,7 +91,7 @@ class Price:
         amount = input_tokens * rates.input + output_tokens * rates.output
         amount += rates.request + rates.image + rates.second * _EXPECTED_AUDIO_S
         amount += input_tokens * _CHARACTERS_PER_TOKEN * rates.character
-        return half_even(amount, MILLION)
+        return min(half_even(amount, MILLION), MOST_NUSD)
 
     def ceiling(self, input_upper_tokens: int, output_ceiling: int | None, choices: int = 1) -> int | None:
         """Nano-dollars that a call cannot exceed, on any lane and any tier within its reach; None: nobody can say.
@@ -103,7 +104,7 @@ class Price:
                 if rates.second or (output_ceiling is None and rates.dearest_output):
                     return None
                 worst = max(worst, _most(rates, input_upper_tokens, output_ceiling or 0, choices))
-        return -(-worst // MILLION)
+        return min(-(-worst // MILLION), MOST_NUSD)
 
     def lane(self, name: str) -> tuple[Scale, str | None]:
         """Find the scale of a service tier; an unknown one is billed as standard, and flagged."""

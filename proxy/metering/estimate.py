@@ -16,7 +16,7 @@ import tiktoken
 from proxy.domain.ask import Features
 from proxy.domain.usage import Usage, UsageSource
 from proxy.metering.calibrate import Calibration, Regressors
-from proxy.metering.count import count, count_all
+from proxy.metering.count import count
 from proxy.metering.media import MediaPrice, media_price
 from proxy.metering.vocab import Vocabulary, encoding_name
 
@@ -54,16 +54,6 @@ class Model(msgspec.Struct):
     calibration: Calibration
     asked: int = 0
     lessons: int = 0  # reports heard, learnt from or not
-
-
-def upper_bound(features: Features, model: str) -> int:
-    """Count what a request cannot exceed, in tokens: a token is at least a byte of text; pictures at their family's maximum."""
-    return _upper_bound(features, media_price(model))
-
-
-def count_features(features: Features, encoding: tiktoken.Encoding) -> int:
-    """Count all texts exactly, however long. Plain and slow (25 µs per KB): for a thread."""
-    return count_all(features.texts, encoding)
 
 
 class Estimator:
@@ -177,5 +167,6 @@ class Estimator:
 
 
 def _upper_bound(features: Features, media: MediaPrice) -> int:
+    """Count what a request cannot exceed: a token is at least a byte of text; pictures at their family's maximum."""
     wrap = _WRAP_REQUEST + _WRAP_MESSAGE * features.messages + (_WRAP_TOOLS if features.tools_bytes else 0)
     return features.text_bytes + features.tools_bytes + wrap + features.images * media.image_most + features.media_bytes

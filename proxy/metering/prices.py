@@ -30,7 +30,18 @@ from proxy.metering.schedule import Period, Tariff, lanes_at, period_at, tariff_
 from proxy.metering.table import PriceTable, ProviderEntry
 
 _KEPT: Final = 4_096  # names that callers have asked for; made-up ones must not fill the memory
+_SIDES: Final = frozenset({"input", "output"})
 _WILD: Final = frozenset("*?[")
+
+
+class UnknownProvider(ValueError):
+    """``prices_from`` of an upstream names nobody in the price table."""
+
+    def __init__(self, upstream: str, provider: str, near: list[str]) -> None:
+        """Say whom it named, and who was perhaps meant."""
+        self.upstream = upstream
+        self.reason = f"{provider!r} is not in the price table" + (f"; did you mean {near[0]!r}?" if near else "")
+        super().__init__(f"upstreams.{upstream}.prices_from: {self.reason}")
 
 
 class _Quoted(msgspec.Struct, frozen=True):
@@ -78,14 +89,15 @@ class PriceBook:
         if requested is None:
             return Cost(0, self.version, UNPRICED)
         price, flag = self._served(requested, upstream, usage.model, at)
-        if not usage.by_model:
+        parts = usage.parts or usage.by_model
+        if not parts:
             cost = price.bill(usage, requests)
             return cost if flag is None else Cost(cost.nusd, cost.price_version, flag)
         amount = requests * price.standard.base.request
-        searches = msgspec.structs.replace(usage, by_model=(), **_NO_TOKENS)
+        searches = msgspec.structs.replace(usage, by_model=(), parts=(), **_NO_TOKENS)
         for part_price, part_flag, part in (
             (price, flag, searches),
-            *((*self._served(requested, upstream, part.model, at), as_usage(part, usage)) for part in usage.by_model),
+            *((*self._served(requested, upstream, part.model, at), as_usage(part, usage)) for part in parts),
         ):
             part_amount, odd = part_price.amount(part)
             amount += part_amount
@@ -106,7 +118,7 @@ class PriceBook:
         if served is None or not upstream.trust_served_model:
             return requested, None
         price = self.quote(upstream, served, at)
-        if price is None or (price.flag is not None and requested.flag is None):
+        if price is None or (price.flag is not None and requested.flag is None) or _lacks_side(price, requested):
             return requested, SERVED_UNPRICED
         return price, None
 
@@ -170,11 +182,13 @@ def _provider(table: PriceTable, upstream: Upstream) -> ProviderEntry | None:
     provider = table.provider(upstream.prices_from)
     if provider is None:
         near = get_close_matches(upstream.prices_from, table.provider_ids, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise ValueError(
-            f"upstreams.{upstream.name}.prices_from: {upstream.prices_from!r} is not in the price table{hint}"
-        )
+        raise UnknownProvider(upstream.name, upstream.prices_from, near)
     return provider
+
+
+def _lacks_side(served: Price, requested: Price) -> bool:
+    """Tell whether a side that was priced for the model asked for would be free at the one that answered."""
+    return not served.written.isdisjoint(_SIDES) and not served.written >= requested.written & _SIDES
 
 
 def _price(name: str, version: str, tariffs: Tariffs, flag: str | None) -> Price:
@@ -187,5 +201,6 @@ def _price(name: str, version: str, tariffs: Tariffs, flag: str | None) -> Price
         standard=Scale.of(standard),
         lanes={lane: Scale.of(tariff) for lane, tariff in tariffs.lanes.items()},
         units=frozenset(unit for rates in rated for unit, rate in rates.items() if rate),
+        written=frozenset(standard.rates),
         flag=flag,
     )

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Final
 
 import msgspec
 
 from proxy.domain.decision import Obligation, Reserve
 from proxy.domain.meter import Draw, MeterKind, Unit
 from proxy.policy.periods import TOTAL, Period, period_at
+
+# Stores count exactly up to 2^53. Callers may ask for more than that; no limit has room for it, so they are refused.
+_MOST: Final = 2**53 - 1
 
 
 class Amounts(msgspec.Struct, frozen=True):
@@ -27,6 +31,10 @@ def meter_key(org: str, obligation: Obligation, period: str) -> str:
 
 
 def _amount(obligation: Obligation, amounts: Amounts) -> int:
+    return min(_wanted(obligation, amounts), _MOST)
+
+
+def _wanted(obligation: Obligation, amounts: Amounts) -> int:
     if obligation.unit is Unit.NUSD:
         if obligation.reserve is Reserve.MAX and amounts.ceiling_nusd is not None:
             return amounts.ceiling_nusd

@@ -13,6 +13,7 @@ import time
 import traceback
 from collections.abc import Sequence
 
+from proxy.ports import DRAINING
 from proxy.server.connection import Connection
 from proxy.server.deadlines import sweep_every
 from proxy.server.gate import Gate
@@ -23,7 +24,6 @@ from proxy.server.plain_errors import plain_error
 from proxy.server.service import Handler, OnError, Service
 
 _log = logging.getLogger(__name__)
-DRAINING = "draining"  # the message that a walk cut by ``drain`` finds in its CancelledError
 BACKLOG = 1024
 _GRACE_S = 5.0  # for cancelled walks: to write their last event and to book
 _POLL_S = 0.02

@@ -13,26 +13,22 @@ from typing import Self
 
 import msgspec
 
-from proxy.dialects.base import Tap
 from proxy.domain.errors import CallError, ClientGone, StoreAway, UpstreamFailed
 from proxy.domain.meter import Held, Hold, HoldState
 from proxy.domain.row import Rank, Row
-from proxy.domain.usage import NO_USAGE, Usage, UsageSource
+from proxy.domain.usage import UsageSource
 from proxy.metering.cost import Cost
-from proxy.metering.count import count
-from proxy.metering.shortfall import completed, is_whole
 from proxy.ports import Answer
 from proxy.steps.delivery import is_stream
 from proxy.steps.holding import TRIES, describe, nobody_knows, take
 from proxy.steps.receipt import upstream_request_id
+from proxy.steps.reckoning import Bill, Reckoning, Uncounted
 from proxy.steps.refusal import refused_hold
 from proxy.steps.rows import charges, ending
 from proxy.steps.visit import Plan, Visit
 from proxy.steps.world import World
 
-COUNT_INLINE = 8192  # characters that may be counted on the loop: 0.2 ms
-COUNT_AT_MOST = 65_536  # characters of a running stream that are counted to see whether it outgrew its hold
-BYTES_PER_TOKEN_STREAMED = 16  # rough, for the leases of streams that report nothing until their end
+ARRIVED_AT_MOST = 1 << 20  # bytes of a broken answer that are read for what it used, as many as taps keep
 
 
 class Attempt:
@@ -45,17 +41,17 @@ class Attempt:
         self._plan = plan
         self._answer: Answer | None = None
         self._sending: asyncio.Future[Answer] | None = None  # where it outlives a caller who leaves
-        self._tap: Tap | None = None
-        self._is_read = False  # a buffered answer has gone through the tap
+        self._reckoning = Reckoning(world, visit, plan)
+        self._bill: Bill | None = None  # of a buffered answer, as its receipt says
+        self._is_sent = False  # the whole request is on a connection: from here on a provider may bill
+        self._is_whole = self._is_read = False  # the answer is buffered; it has gone through the tap
         self._row: Row
         self.hold: Hold | None = None
         self.held: Held | None = None
         self.edits: tuple[str, ...] = ()
-        self.sent_at = 0.0  # monotonic: the request is on its way upstream
+        self.sent_at = 0.0  # monotonic: the request was given to the wire
         self.first_at = 0.0  # monotonic: the first piece of the answer is here
-        self.relayed = 0  # bytes of a stream
         self.is_cut = False  # its `max` hold is spent: the relay must end it
-        self._reckoned: tuple[Usage, Cost] | None = None
 
     async def __aenter__(self) -> Self:
         """Hold the money first. Raises what the caller is told when there is no room."""
@@ -94,49 +90,41 @@ class Attempt:
         """Ask the upstream; its answer has begun. Where answers are drained, the asking outlives a caller who leaves."""
         upstream = self._plan.upstream
         self.sent_at = self._world.clock.monotonic()
-        sending = self._world.wire.send(upstream, self._plan.ask.endpoint.method, target, headers, body)
+        method = self._plan.ask.endpoint.method
+        sending = self._world.wire.send(upstream, method, target, headers, body, self._on_sent)
         if upstream.on_disconnect != "drain":
             return await sending
         self._sending = asyncio.ensure_future(sending)
         return await asyncio.shield(self._sending)
 
+    def _on_sent(self, is_sent: bool) -> None:  # noqa: FBT001 - as ``ports.OnSent`` has it
+        self._is_sent = is_sent
+
     def answered(self, answer: Answer) -> None:
         """The upstream has begun to answer; from here on the tap knows what it used."""
         self._answer = answer
-        self._tap = self._plan.dialect.tap(self._plan.ask)
+        self._reckoning.begin(answer)
+        if self._hold.whole and is_stream(self._plan, answer):
+            self._reckoning.watch(self._row.held_nusd)
         self.first_at = self._world.clock.monotonic()
 
     async def read(self) -> bytes:
         """The whole of an answer that is buffered."""
-        if self._answer is None or self._tap is None:
+        if self._answer is None:
             raise RuntimeError("an answer is read after it has begun")
+        self._is_whole = True
         body = await self._answer.read()
-        self._tap.body(body)
+        self._reckoning.body(body)
         self._is_read = True
         return body
 
     def feed(self, piece: bytes) -> None:
         """One piece of a stream has come."""
-        self.relayed += len(piece)
-        if self._tap is not None:
-            self._tap.feed(piece)
+        self.is_cut = self._reckoning.feed(piece)
 
     def so_far_nusd(self) -> int:
         """What it would cost if it ended now."""
-        output = self._tap.output_so_far() if self._tap is not None else 0
-        guess = self.relayed // BYTES_PER_TOKEN_STREAMED if output is None else output
-        return self._cost(Usage(input=self._plan.estimate.input_tokens, output=guess)).nusd
-
-    def outgrew(self) -> bool:
-        """Whether a `max` hold is spent although the stream goes on: a provider that does not keep to the ceiling."""
-        if self.hold is None or not self.hold.whole or self._tap is None or not self.relayed:
-            return False
-        output = self._tap.output_so_far()
-        if output is None:
-            output = count(self._tap.relayed_text()[:COUNT_AT_MOST], self._world.estimator.encoding(self._plan.model))
-        usage = Usage(input=self._plan.estimate.input_tokens, output=output)
-        self.is_cut = self._cost(usage).nusd > self._row.held_nusd
-        return self.is_cut
+        return self._reckoning.so_far_nusd()
 
     # -- holding
 
@@ -155,15 +143,11 @@ class Attempt:
 
     # -- ending
 
-    def reckon(self) -> tuple[Usage, Cost] | None:
+    def reckon(self) -> Bill | None:
         """Usage and cost of a buffered answer, for its receipt; None where its text is too long to be counted here."""
-        usage = self._reported(None)
-        text = self._uncounted_text(usage)
-        if len(text) > COUNT_INLINE:
-            return None
-        usage = self._whole(usage, text)
-        self._reckoned = usage, self._cost(usage)
-        return self._reckoned
+        bill = self._reckoning.bill(may_bill=True)
+        self._bill = None if isinstance(bill, Uncounted) else bill
+        return self._bill
 
     def _leave(self, error: BaseException | None) -> None:
         if self._answer is not None:
@@ -174,23 +158,29 @@ class Attempt:
             self._count_up(error)
         except Exception as bug:  # noqa: BLE001 - a mistake in reading the answer must not lose the row
             self._world.report("usage_unread", self._plan.call.request_id, bug)
-            self._book(self._row.usage, Cost(self._row.cost_nusd, self._plan.price_version, None), error)
+            self._book(Bill(self._row.usage, Cost(self._row.cost_nusd, self._plan.price_version, None)), error)
 
     def _count_up(self, error: BaseException | None) -> None:
-        if self._reckoned is not None:
-            self._book(*self._reckoned, error)
-            return
-        usage = self._reported(error)
-        text = self._uncounted_text(usage)
-        if len(text) > COUNT_INLINE:
-            self._world.later(self._count_then_book(usage, text, error))
-            return
-        usage = self._whole(usage, text)
-        self._book(usage, self._cost(usage), error)
+        if self._answer is not None and self._is_whole and not self._is_read:  # it broke, or its caller left
+            self._reckoning.body(self._answer.arrived(ARRIVED_AT_MOST))
+        # A provider that we waited for may bill what it read.
+        may_bill = self._is_sent and not isinstance(error, UpstreamFailed)
+        bill = self._bill or self._reckoning.bill(may_bill=may_bill)
+        if isinstance(bill, Uncounted):
+            self._world.later(self._count_then_book(bill, error))
+        else:
+            self._book(bill, error)
+
+    async def _count_then_book(self, bill: Uncounted, error: BaseException | None) -> None:
+        counted = bill.roughly()
+        try:
+            counted = await self._world.count_long(self._plan.model, bill.text)
+        finally:
+            self._book(self._reckoning.counted(bill.usage, counted), error)
 
     def _worth_draining(self, error: BaseException | None) -> bool:
         left = isinstance(error, ClientGone | asyncio.CancelledError)
-        return left and self._sending is not None and not self._is_read
+        return left and self._sending is not None and self._is_sent and not self._is_read
 
     async def _drain_then_book(self, error: BaseException | None) -> None:
         """Read on for a caller who left, where the provider bills anyway: the true figure comes at the end."""
@@ -213,46 +203,11 @@ class Attempt:
         while piece := await self._answer.piece():
             self.feed(piece)
 
-    def _reported(self, error: BaseException | None) -> Usage:
-        """The tap's word; ``NO_USAGE`` where nothing is billed: not metered, refused, or never reached."""
-        if not self._plan.ask.endpoint.metered or not self.sent_at:
-            return NO_USAGE
-        if self._answer is None or self._tap is None:  # a provider that we waited for may bill what it read
-            return NO_USAGE if isinstance(error, UpstreamFailed) else Usage()
-        usage = self._tap.finish()
-        refused = self._answer.status >= 400  # noqa: PLR2004 - HTTP's own border
-        return NO_USAGE if refused and usage.input is None else usage
-
-    def _uncounted_text(self, usage: Usage) -> str:
-        """The text that must be counted because the provider did not; empty when it did."""
-        return "" if usage is NO_USAGE or is_whole(usage) or self._tap is None else self._tap.relayed_text()
-
-    def _whole(self, usage: Usage, text: str, counted: int | None = None) -> Usage:
-        if usage is NO_USAGE or is_whole(usage):
-            return usage
-        if counted is None:
-            encoding = self._world.estimator.encoding(self._plan.model)
-            counted = count(text, encoding) if text else 0
-        return completed(usage, self._plan.estimate.input_tokens, counted)
-
-    async def _count_then_book(self, usage: Usage, text: str, error: BaseException | None) -> None:
-        counted = len(text) // 4  # whatever happens to the count, the row must be written
-        try:
-            counted = await self._world.count_long(self._plan.model, text)
-        finally:
-            usage = self._whole(usage, text, counted)
-            self._book(usage, self._cost(usage), error)
-
-    def _cost(self, usage: Usage) -> Cost:
-        plan = self._plan
-        if usage is NO_USAGE:
-            return Cost(0, plan.price_version, None)
-        return self._visit.generation.prices.cost_of(plan.upstream, plan.model, usage, plan.call.at)
-
-    def _book(self, usage: Usage, cost: Cost, error: BaseException | None) -> None:
+    def _book(self, bill: Bill, error: BaseException | None) -> None:
+        usage, cost = bill
         world, plan, answer, now = self._world, self._plan, self._answer, self._world.clock.monotonic()
         upstream_status = None if answer is None else answer.status
-        outcome, status, code = ending(error, upstream_status or 0)
+        outcome, status, code = ending(error, upstream_status or 0, is_open=self._visit.opened)
         began = self._visit.began
         row = msgspec.structs.replace(
             self._row,
@@ -275,6 +230,7 @@ class Attempt:
         )
         world.books.book(row, self.hold)
         world.leases.discard(self)
+        world.meters.ended(self._hold, cost.nusd)
         world.gauge.finished(row)
         if usage.usage_source is UsageSource.REPORTED:
             world.estimator.learn(plan.upstream.name, plan.model, plan.estimate, usage)

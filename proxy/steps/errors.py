@@ -35,7 +35,7 @@ async def tell(visit: Visit, error: Exception, world: World) -> None:
         if visit.opened:
             # A stream may have broken inside an event; the empty line ends what is left of it.
             gap = b"" if visit.last_piece.endswith(b"\n\n") else b"\n\n"
-            await visit.reply.write(gap + visit.dialect.error_event(known, visit.request_id))
+            await visit.reply.write(gap + visit.dialect.error_event(known, visit.request_id, visit.ask))
             visit.reply.abort()
         else:
             body = visit.dialect.error_body(known, visit.request_id)

@@ -18,10 +18,6 @@ class Holder(Protocol):
         """What it would cost if it ended now."""
         ...
 
-    def outgrew(self) -> bool:
-        """Look whether a hold that must not be exceeded is spent, and end the stream if it is."""
-        ...
-
 
 class Leases:
     """The open attempts of this worker."""
@@ -56,4 +52,3 @@ class Leases:
     def _refresh(self, holder: Holder) -> None:
         if holder.hold is not None:
             self._meters.touch(holder.hold, holder.so_far_nusd())
-            holder.outgrew()

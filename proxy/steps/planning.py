@@ -8,7 +8,7 @@ from proxy.domain.call import Call
 from proxy.domain.decision import Obligation, Reserve
 from proxy.domain.errors import CapExceeded, Forbidden, NotFound, Unavailable
 from proxy.domain.upstream import Upstream
-from proxy.metering.billable import unbillable
+from proxy.metering.billable import unbillable, unpriced_sides
 from proxy.metering.cost import Price
 from proxy.metering.estimate import Estimate
 from proxy.policy.decide import decide
@@ -55,6 +55,8 @@ def plan_of(world: World, visit: Visit, match: Match, call: Call, ask: Ask) -> P
 def _upstream(visit: Visit, match: Match, ask: Ask) -> Upstream:
     routing, family = visit.generation.routes, match.dialect.family
     found = routing.find(family, ask.model) if ask.model else routing.first(family)  # a list of models names none
+    if found is None and not ask.model:
+        raise NotFound(f"No upstream of the kind {family!r} is configured here, whose models could be listed.")
     if found is None:
         near = routing.names_near(ask.model)
         raise NotFound(
@@ -77,6 +79,12 @@ def _price(visit: Visit, ask: Ask, upstream: Upstream, model: str) -> Price:
             code="model_unpriced",
         )
     if missing := unbillable(price, ask.endpoint.api, media=bool(ask.features.media_bytes)):
+        if sides := unpriced_sides(price, ask.endpoint.api):
+            raise Forbidden(
+                f"The model {ask.model!r} has no price for {' and '.join(sides)} tokens at upstream {upstream.name!r}. "
+                f"Write one under {where}; 0 is a price.",
+                code="model_unpriced",
+            )
         raise Forbidden(
             f"The model {ask.model!r} is sold {', '.join(missing).replace('_', ' ')}, which answers of this path do not show; "
             f"it could not be billed truly. Price it by tokens under {where} to let it pass.",
@@ -111,7 +119,8 @@ def _facts(call: Call, ask: Ask, upstream: Upstream, estimate: Estimate, time_us
 
 def _clamp(ask: Ask, obligations: tuple[Obligation, ...]) -> int | None:
     """The ceiling to write into a request that has none, where a `max` hold needs one; None leaves it as it is."""
-    needed = ask.endpoint.generates and ask.max_output is None and _holds_max(obligations)
+    endpoint = ask.endpoint
+    needed = endpoint.generates and endpoint.clamps and ask.max_output is None and _holds_max(obligations)
     return MAX_HOLD_OUTPUT if needed else None
 
 
@@ -127,20 +136,32 @@ def _amounts(
     if price is None:
         return Amounts(0, 0, 0, 0)
     most = clamp if ask.max_output is None else ask.max_output
+    if not ask.endpoint.clamps:
+        most = None
     if not ask.endpoint.generates:
         output = most = 0
     ceiling = None if most is None else price.ceiling(estimate.upper_tokens, most, ask.choices)
-    if ceiling is None and _holds_max(obligations):
-        raise CapExceeded(
-            "A budget here holds the most that a call can cost, and for this one that cannot be known.",
-            code="ceiling_unknown",
-        )
+    unbounded = ask.features.unbounded if price.units else ""  # what is free has a ceiling whatever it reads
+    if (unbounded or ceiling is None) and _holds_max(obligations):
+        raise _no_ceiling(ask, unbounded)
     return Amounts(
-        input_nusd=price.expected(estimate.input_tokens, 0),
-        expected_nusd=price.expected(estimate.input_tokens, output),
+        input_nusd=price.expected(estimate.input_tokens, 0, ask.service_tier),
+        expected_nusd=price.expected(estimate.input_tokens, output, ask.service_tier),
         ceiling_nusd=ceiling,
         expected_tokens=estimate.input_tokens + output,
     )
+
+
+def _no_ceiling(ask: Ask, unbounded: str) -> CapExceeded:
+    """The refusal under a `max` hold; it names what has no bound, and never what stands in it."""
+    if unbounded:
+        why = f"{unbounded!r} brings in what cannot be measured before the call."
+    elif ask.endpoint.clamps:
+        why = "for this one that cannot be known."
+    else:
+        why = "this path takes no ceiling on its output."
+    told = f"A budget here holds the most that a call can cost; {why}"
+    return CapExceeded(told, code="ceiling_unknown", param=unbounded or None)
 
 
 def _holds_max(obligations: tuple[Obligation, ...]) -> bool:

@@ -82,6 +82,8 @@ def near(rule: str, used: int, limit: int) -> str | None:
 
 
 def _budgets(plan: Plan, hold: Hold, held: Held) -> Pairs:
+    if held.local:  # nobody knows what is left, and a figure would be believed
+        return [(b"x-tally-warning", b"limits are kept locally: the store is away")]
     pairs: Pairs = []
     for wish, draw, level in zip(plan.decision.obligations, hold.draws, held.levels, strict=True):
         if wish.kind is not MeterKind.BUDGET or not draw.limit:
@@ -92,6 +94,4 @@ def _budgets(plan: Plan, hold: Hold, held: Held) -> Pairs:
         pairs.append((b"x-tally-budget", f"{wish.rule} remaining={amount_text(draw.unit, room)}{ends}".encode()))
         if warning := near(wish.rule, draw.limit - room, draw.limit):
             pairs.append((b"x-tally-warning", warning.encode()))
-    if held.local:
-        pairs.append((b"x-tally-warning", b"limits are kept locally: the store is away"))
     return pairs

@@ -14,18 +14,23 @@ from proxy.steps.visit import Plan, Visit
 CLIENT_CLOSED = 499  # nginx's number for a caller who left; no answer carries it
 
 
-def ending(error: BaseException | None, upstream_status: int) -> tuple[Outcome, int, str | None]:
-    """How an attempt ended: outcome, the status the caller saw, and a stable code."""
+def ending(
+    error: BaseException | None, upstream_status: int, *, is_open: bool = False
+) -> tuple[Outcome, int, str | None]:
+    """How an attempt ended: outcome, the status the caller saw, and a stable code.
+
+    ``is_open``: the upstream's status went out before the end, with the head of a stream; an error came inside it.
+    """
     if error is None:
         failed = upstream_status >= 400  # noqa: PLR2004 - HTTP's own border
         return (Outcome.UPSTREAM_ERROR if failed else Outcome.OK), upstream_status, None
     if isinstance(error, UpstreamFailed | UpstreamTimedOut):
-        return Outcome.UPSTREAM_ERROR, error.status, error.code
+        return Outcome.UPSTREAM_ERROR, upstream_status if is_open else error.status, error.code
     if isinstance(error, CallError):
-        return Outcome.PROXY_ERROR, error.status, error.code
+        return Outcome.PROXY_ERROR, upstream_status if is_open else error.status, error.code
     if isinstance(error, ClientGone) or not isinstance(error, Exception):  # CancelledError: the caller left
         return Outcome.CLIENT_ABORT, CLIENT_CLOSED, None
-    return Outcome.PROXY_ERROR, 500, "proxy_error"
+    return Outcome.PROXY_ERROR, upstream_status if is_open else 500, "proxy_error"
 
 
 def charges(draws: Iterable[Draw], cost_nusd: int, usage: Usage) -> tuple[Charge, ...]:

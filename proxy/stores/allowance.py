@@ -22,8 +22,7 @@ _MILLION: Final = 1_000_000
 class _Grant(msgspec.Struct):
     """A hold that was granted here: what each budget gave for it, and until when it counts as a live call."""
 
-    budgets: tuple[str, ...]
-    nusd: int
+    taken: dict[str, int]
     lives: tuple[str, ...]
     expires_us: int
 
@@ -62,8 +61,7 @@ class Allowance:
         for draw, wish in both:
             self._take(draw, wish, now_us)
         self._grants[hold.id] = _Grant(
-            budgets=tuple(draw.key for draw in hold.draws if draw.kind is MeterKind.BUDGET),
-            nusd=max((draw.amount for draw in hold.draws if draw.kind is MeterKind.BUDGET), default=0),
+            taken=_wished(hold),
             lives=tuple(draw.key for draw in hold.draws if draw.kind is MeterKind.PARALLEL),
             expires_us=now_us + self._lease_us,
         )
@@ -75,10 +73,20 @@ class Allowance:
         if grant is None:
             return
         grant.expires_us = now_us + self._lease_us
-        if so_far_nusd > grant.nusd:
-            for key in grant.budgets:
-                self._used[key] = self._used.get(key, 0) + so_far_nusd - grant.nusd
-            grant.nusd = so_far_nusd
+        for key, taken in grant.taken.items():
+            if so_far_nusd > taken:
+                self._used[key] = self._used.get(key, 0) + so_far_nusd - taken
+                grant.taken[key] = so_far_nusd
+
+    def ended(self, hold: Hold, nusd: int) -> None:
+        """A call ended while the store is away and cost ``nusd``: no estimate stands in for that any longer.
+
+        What a hold of the store was too small by is missing here, too; what it was too large by is the store's to give back.
+        """
+        grant = self._grants.pop(hold.id, None)
+        for key, taken in (grant.taken if grant else _wished(hold)).items():
+            if grant or nusd > taken:
+                self._used[key] = self._used.get(key, 0) + nusd - taken
 
     def returned(self) -> None:
         """The store is back: its counters stand, and what was used here is missing from what remained."""
@@ -128,3 +136,8 @@ class Allowance:
     def _expire(self, now_us: int) -> None:
         for hold_id in [name for name, grant in self._grants.items() if grant.expires_us <= now_us]:
             del self._grants[hold_id]
+
+
+def _wished(hold: Hold) -> dict[str, int]:
+    """What a hold asks of its budgets, by key."""
+    return {draw.key: draw.amount for draw in hold.draws if draw.kind is MeterKind.BUDGET}

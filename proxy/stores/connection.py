@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import hiredis
 
-from proxy.stores.endpoint import Endpoint
+from proxy.config.store_url import Endpoint
 from proxy.stores.errors import Refused, Unanswered, Unsent
 
 Value = str | bytes | int | float

@@ -6,7 +6,7 @@ import msgspec
 from redis.asyncio.sentinel import MasterNotFoundError, Sentinel
 from redis.exceptions import RedisError
 
-from proxy.stores.endpoint import Endpoint
+from proxy.config.store_url import Endpoint
 from proxy.stores.errors import Unsent
 
 _TIMEOUT_S = 1.0

@@ -74,6 +74,11 @@ class StoreMeters:
             self._allowance.touch(hold.id, so_far_nusd, self.time_us())
         self._background(self._touch(hold, so_far_nusd))
 
+    def ended(self, hold: Hold, nusd: int) -> None:
+        """Tell the local allowance what a call cost in the end; while the store is up, settlement tells the store."""
+        if not self._store.up:
+            self._allowance.ended(hold, nusd)
+
     def release(self, hold: Hold) -> None:
         """Give a hold up unused and refuse its id for 60 s, now or as soon as the store is back."""
         self._owe(hold.id, hold.org)

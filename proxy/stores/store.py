@@ -14,11 +14,11 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
+from proxy.config.store_url import Endpoint
 from proxy.domain.errors import StoreAway
 from proxy.stores.breaker import Breaker
 from proxy.stores.clock import StoreClock
 from proxy.stores.connection import DEADLINE_S, Connection, Value, open_connection
-from proxy.stores.endpoint import Endpoint
 from proxy.stores.errors import Refused, Unanswered, Unfit, Unsent
 from proxy.stores.fitness import check, read_server
 from proxy.stores.locate import locate
@@ -55,7 +55,8 @@ class Store:
     @property
     def up(self) -> bool:
         """Whether a call would be sent now."""
-        return self._connection is not None and not self._breaker.open
+        connection = self._connection
+        return connection is not None and not connection.lost.done() and not self._breaker.open
 
     @property
     def connected(self) -> bool:

@@ -78,12 +78,8 @@ class CallGauge:
             self._log.event("info", "refused", status=error.status, code=error.code)
 
     def decided(self, rule: str, mode: str, action: str) -> None:
-        """Count what a rule said: ``mode`` is enforce or report, ``action`` allow, deny or warn."""
+        """Count what a rule said: ``mode`` is enforce or audit, ``action`` allow or deny."""
         self._accumulator.cell(metrics.DECISIONS, rule, mode, action).value += 1
-
-    def redundant(self, team: str, kind: str, tokens: int) -> None:
-        """Count input tokens that were seen before: ``kind`` is exact, near or template."""
-        self._accumulator.cell(metrics.REDUNDANT, label(team, self._known.teams), kind).value += tokens
 
     def finished(self, row: Row) -> None:
         """Count an attempt and write its log line."""

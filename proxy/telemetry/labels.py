@@ -11,19 +11,9 @@ from proxy.domain.errors import CallError
 OTHER = "other"
 NONE = "none"  # the label of what a row does not have
 
-STAGES = (
-    "accept",
-    "identify",
-    "understand",
-    "attribute",
-    "decide",
-    "reuse",
-    "hold",
-    "forward",
-    "meter",
-    "settle",
-    "total",
-)
+# Those that the walk observes: from the read body to the wish for a hold, the store's answer to it, and all of our own
+# work until the upstream is asked.
+STAGES = ("decide", "hold", "total")
 KINDS = frozenset(error.kind for error in CallError.__subclasses__()) | {CallError.kind}
 HOW = frozenset({"hit", "exact", "near", "coalesced"})
 WASTE = frozenset(

@@ -78,7 +78,7 @@ class Stamps:
 
 
 def short(text: str | None) -> str | None:
-    """At most 200 characters of a name that a caller chose."""
+    """At most 200 characters of a name that a caller or an upstream chose."""
     return text if text is None or len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
@@ -110,13 +110,13 @@ def call_json(row: Row, stamp: str) -> bytes:
             row.project,
             row.upstream,
             short(row.model_requested) or "",
-            row.model,
+            short(row.model),
             row.duration_ms,
             row.overhead_us,
             usage.usage_source,
             row.cost_nusd,
             row.stream,
-            row.ref,
+            short(row.ref),
             usage.input,
             usage.output,
             usage.cached_read,

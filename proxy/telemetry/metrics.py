@@ -64,7 +64,7 @@ FIRST_TOKEN = Metric(
 STAGES = Metric(
     "tallygate_overhead_seconds",
     _H,
-    "Our own work on a call, by stage of the walk; stage=total is the sum.",
+    "Our own work on a call: decide, hold (the store's answer), and total, until the upstream is asked.",
     ("stage",),
     OVERHEAD,
 )

@@ -16,6 +16,7 @@ from proxy.upstream.response import BadAnswer, ResponseParser
 
 HIGH_WATER_BYTES = 64 << 10  # beyond this much untaken body the socket is not read
 MAX_WHOLE_BYTES = 128 << 20  # of a buffered answer: the largest batch of embeddings as floats
+STALE_S = 1.0  # a server that had closed already says so within a round trip; one that worked on the request, later
 
 
 class Carrier(Protocol):
@@ -35,13 +36,15 @@ class Carrier(Protocol):
 
 
 class HttpAnswer:
-    """Satisfies ``ports.Answer``. ``encoded`` tells that the body is compressed although identity was asked for."""
+    """Satisfies ``ports.Answer``. ``asked`` tells that the whole request was written: the upstream may work on it."""
 
     status = 0
     headers: Headers = ()
-    encoded = False
+    coding = b""
     heard = False  # any byte at all came
-    unanswered = False  # the connection ended before any byte: it may have been stale
+    looks_stale = False  # the connection ended before any byte, and too soon for anybody to have worked on the request
+    asked = False
+    _asked_at = 0.0
     _carrier: Carrier | None = None
     _error: CallError | None = None
     _waiter: asyncio.Future[None] | None = None
@@ -68,7 +71,7 @@ class HttpAnswer:
             if self._error is not None:
                 raise self._error
             await self._more()
-        self.status, self.headers, self.encoded = parsed.status, parsed.headers, parsed.encoded
+        self.status, self.headers, self.coding = parsed.status, parsed.headers, parsed.coding
 
     async def piece(self) -> bytes:
         """What has come since the last piece, joined; ``b""`` at the end. Raises as ``head`` does."""
@@ -98,6 +101,10 @@ class HttpAnswer:
             await self._more()
         return parsed.take()
 
+    def arrived(self, most: int) -> bytes:
+        """What has come and was not taken, without waiting, cut after ``most`` bytes: also after a failure or ``close``."""
+        return self._parsed.take()[:most]
+
     def close(self) -> None:
         """Done with it. Before the end of the body this cancels: the connection is closed at once, not reused."""
         if not self._closed:
@@ -115,6 +122,11 @@ class HttpAnswer:
     def carried_by(self, carrier: Carrier) -> None:
         """Bind to the connection that the request is written to."""
         self._carrier = carrier
+
+    def sent(self) -> None:
+        """The last byte of the request was written."""
+        self.asked = True
+        self._asked_at = self._loop.time()
 
     def feed(self, data: bytes | memoryview) -> None:
         """Take what one read brought."""
@@ -146,7 +158,8 @@ class HttpAnswer:
         """The connection is gone."""
         if self._parsed.complete or self._error is not None:
             return
-        self.unanswered = not self.heard
+        at_once = not self.asked or self._loop.time() - self._asked_at <= STALE_S
+        self.looks_stale = at_once and not self.heard
         what = "broke off its answer" if self._parsed.status else "closed the connection before it answered"
         self.fail(UpstreamFailed(f"Upstream {self._upstream} {what}."))
 

@@ -84,19 +84,23 @@ class Connection(asyncio.BufferedProtocol):
             transport.writelines((head, body))
         else:
             transport.write(head)
-            await self._send_slices(transport, body)
+            if not await self._send_slices(transport, body):
+                return
+        answer.sent()
 
-    async def _send_slices(self, transport: asyncio.Transport, body: bytes) -> None:
+    async def _send_slices(self, transport: asyncio.Transport, body: bytes) -> bool:
+        """Whether all was written."""
         view = memoryview(body)
         self._sending = True
         for start in range(0, len(body), SLICE_BYTES):
             if self._answer is None:  # refused early, failed or given up
-                return
+                return False
             transport.write(view[start : start + SLICE_BYTES])
             if not self._writable:
                 self._drained = asyncio.get_running_loop().create_future()
                 await self._drained
         self._sending = False
+        return self._answer is not None
 
     # The answer's side.
 

@@ -32,7 +32,7 @@ class ResponseParser:
     begun = False
     complete = False
     reusable = False
-    encoded = False  # Content-Encoding other than identity, although we ask for none
+    coding = b""  # Content-Encoding in lower case, although we ask for none; empty for identity
     keep_alive_s: int | None = None  # the upstream's own word on how long it keeps an idle connection
     _head_only = False
     _until_close = False
@@ -122,7 +122,7 @@ class ResponseParser:
         elif b"content-length" not in fields:
             self._until_close = status not in (204, 304)
         if b"content-encoding" in fields:
-            self.encoded = fields[b"content-encoding"].strip().lower() not in (b"", b"identity")
+            self.coding = _coding(self.headers)
         if b"keep-alive" in fields:
             self.keep_alive_s = _keep_alive_s(fields[b"keep-alive"])
         self.status = status
@@ -171,6 +171,12 @@ class ResponseParser:
 def _reason(error: Exception) -> str:
     """The parser's own sentence, which is one of a fixed list; an upgrade has none."""
     return "an upgrade that nobody asked for" if isinstance(error, httptools.HttpParserUpgrade) else str(error)
+
+
+def _coding(headers: list[tuple[bytes, bytes]]) -> bytes:
+    """All content codings but identity in the order in which they were applied, as ``gzip`` or ``gzip,br``."""
+    names = [part.strip().lower() for key, value in headers if key == b"content-encoding" for part in value.split(b",")]
+    return b",".join([name for name in names if name not in (b"", b"identity")])
 
 
 def _keep_alive_s(value: bytes) -> int | None:

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 
 from proxy.domain.errors import UpstreamFailed
 from proxy.domain.upstream import Upstream
+from proxy.ports import OnSent
 from proxy.upstream.answer import HttpAnswer
 from proxy.upstream.dial import tls_context
 from proxy.upstream.origin import Origin, Route, route_to
@@ -37,7 +38,13 @@ class HttpWire:
         self._closed = False
 
     async def send(
-        self, upstream: Upstream, method: str, target: str, headers: list[tuple[bytes, bytes]], body: bytes
+        self,
+        upstream: Upstream,
+        method: str,
+        target: str,
+        headers: list[tuple[bytes, bytes]],
+        body: bytes,
+        on_sent: OnSent | None = None,
     ) -> HttpAnswer:
         """Send one request and return its answer once status and headers are known; ``close`` the answer in any case.
 
@@ -55,12 +62,16 @@ class HttpWire:
             )
             try:
                 await connection.send(head, body, answer)
+                if on_sent is not None and answer.asked:
+                    on_sent(True)
                 await answer.head()
             except UpstreamFailed:
                 # RFC 9112, 9.3.1: a connection may close while a request is on its way to it. Nothing was answered, so
                 # one more try, on a connection that cannot have grown old.
-                if not (stale and answer.unanswered):
+                if not (stale and answer.looks_stale):
                     raise
+                if on_sent is not None:
+                    on_sent(False)
             except BaseException:
                 answer.close()  # above all when the caller left: the upstream must not work on
                 raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import anthropic
@@ -16,8 +17,9 @@ ASK: Any = [{"role": "user", "content": "Say hello"}]
 
 
 @pytest.fixture
-def client(proxy: RunningProxy) -> anthropic.Anthropic:
-    return anthropic.Anthropic(base_url=proxy.base_url, api_key=proxy.key)
+def client(proxy: RunningProxy) -> Iterator[anthropic.Anthropic]:
+    with anthropic.Anthropic(base_url=proxy.base_url, api_key=proxy.key) as made:
+        yield made
 
 
 def test_a_message_comes_back_and_leaves_a_row(
@@ -66,8 +68,10 @@ def test_counting_tokens_costs_nothing(
 
 
 def test_a_bad_key_is_an_authentication_error_after_one_try(proxy: RunningProxy, scripted: ScriptedUpstream) -> None:
-    stranger = anthropic.Anthropic(base_url=proxy.base_url, api_key="tg_wrong")
-    with pytest.raises(anthropic.AuthenticationError) as caught:
+    with (
+        anthropic.Anthropic(base_url=proxy.base_url, api_key="tg_wrong") as stranger,
+        pytest.raises(anthropic.AuthenticationError) as caught,
+    ):
         stranger.messages.create(model="claude-sonnet-5", max_tokens=100, messages=ASK)
     assert caught.value.response.headers["x-should-retry"] == "false"
     assert scripted.seen == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import openai
@@ -20,8 +21,9 @@ ASK: Any = [{"role": "user", "content": "Say hello"}]
 
 
 @pytest.fixture
-def client(proxy: RunningProxy) -> openai.OpenAI:
-    return openai.OpenAI(base_url=proxy.base_url + "/v1", api_key=proxy.key)
+def client(proxy: RunningProxy) -> Iterator[openai.OpenAI]:
+    with openai.OpenAI(base_url=proxy.base_url + "/v1", api_key=proxy.key) as made:
+        yield made
 
 
 def row_of(proxy: RunningProxy, request_id: str | None) -> Row:
@@ -142,8 +144,10 @@ def test_embeddings_and_models(client: openai.OpenAI, proxy: RunningProxy, scrip
 
 
 def test_a_bad_key_is_an_authentication_error_after_one_try(proxy: RunningProxy, scripted: ScriptedUpstream) -> None:
-    stranger = openai.OpenAI(base_url=proxy.base_url + "/v1", api_key="tg_wrong")
-    with pytest.raises(openai.AuthenticationError) as caught:
+    with (
+        openai.OpenAI(base_url=proxy.base_url + "/v1", api_key="tg_wrong") as stranger,
+        pytest.raises(openai.AuthenticationError) as caught,
+    ):
         stranger.chat.completions.create(model="gpt-5.1", messages=ASK)
     assert caught.value.code == "invalid_api_key"
     assert caught.value.response.headers["x-should-retry"] == "false"
@@ -151,9 +155,9 @@ def test_a_bad_key_is_an_authentication_error_after_one_try(proxy: RunningProxy,
 
 
 def test_an_upstream_error_passes_in_its_own_words_and_is_tried_as_the_sdk_likes(
-    proxy: RunningProxy, scripted: ScriptedUpstream
+    client: openai.OpenAI, scripted: ScriptedUpstream
 ) -> None:
-    client = openai.OpenAI(base_url=proxy.base_url + "/v1", api_key=proxy.key, max_retries=1)
+    client.max_retries = 1
     scripted.replies(failing(429, retry_after="0", message="scripted rate limit"), whole(answers.OPENAI_CHAT))
     assert client.chat.completions.create(model="gpt-5.1", messages=ASK).choices[0].message.content == "Hello there"
     assert len(scripted.seen) == 2

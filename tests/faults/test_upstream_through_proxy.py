@@ -157,7 +157,7 @@ async def test_an_upstream_that_in_the_middle_of_a_whole_answer(
     check_error(told(heard), family, status, code)
     row = await check_one_row(proxy, scripted, heard, family)
     assert (row.status, row.error, row.upstream_status) == (status, code, 200)
-    assert 0 < row.cost_nusd == (row.usage.input or 0) * INPUT
+    assert 0 < row.cost_nusd == (row.usage.input or 0) * INPUT + (row.usage.output or 0) * OUTPUT
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -176,7 +176,7 @@ async def test_an_upstream_that_in_the_middle_of_a_stream(
     assert b"".join(told_until).strip() in unchunked(rest)
     check_error(events[-1]["error"], family, status, code)
     row = await check_one_row(proxy, scripted, heard, family)
-    assert (row.error, row.upstream_status) == (code, 200)
+    assert (row.status, row.error, row.upstream_status) == (200, code, 200)
     assert (row.usage.output or 0) > 0
     assert row.cost_nusd == (row.usage.input or 0) * INPUT + (row.usage.output or 0) * OUTPUT
 

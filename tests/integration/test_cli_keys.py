@@ -121,6 +121,17 @@ def test_check_looks_at_both_files_even_if_the_first_is_wrong(company: Path) -> 
     assert "directory.yaml:8:29: users.ann@acme.example.team: there is no team 'grwth'; did you mean 'growth'?" in said
 
 
+def test_check_finds_what_only_the_price_table_can_tell(company: Path) -> None:
+    one = "upstreams:\n  o:\n    dialect: openai\n    base_url: https://a.example\n    prices_from: opnai\n"
+    (company / "tallygate.yaml").write_text(one)
+    done = tallygate(company, "check")
+    assert done.returncode == 2
+    assert (
+        "tallygate.yaml:5:18: upstreams.o.prices_from: 'opnai' is not in the price table; did you mean 'openai'?"
+        in done.stderr
+    )
+
+
 def test_check_says_what_is_on_and_what_is_off(company: Path) -> None:
     (company / "tallygate.yaml").write_text(
         "upstreams:\n"

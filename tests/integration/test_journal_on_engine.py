@@ -11,6 +11,7 @@ import msgspec
 import pytest
 import redis
 
+from proxy.config.store_url import parse_endpoint
 from proxy.domain.meter import Charge, Draw, Hold, HoldState, MeterKind, Unit
 from proxy.domain.row import Rank, Row
 from proxy.journal import entries
@@ -19,7 +20,6 @@ from proxy.journal.log import open_log
 from proxy.journal.reader import Reader
 from proxy.journal.sweeper import Sweeper
 from proxy.journal.writer import Writer
-from proxy.stores.endpoint import parse_endpoint
 from proxy.stores.meters import StoreMeters
 from proxy.stores.settler import StoreSettler
 from proxy.stores.store import Store

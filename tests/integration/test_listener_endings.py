@@ -9,8 +9,8 @@ import time
 import pytest
 
 from proxy import ports
+from proxy.ports import DRAINING
 from proxy.server.limits import Limits
-from proxy.server.listener import DRAINING
 from tests.support.listening import Caller, Desk, get, listening, on_uvloop, post
 
 

@@ -127,8 +127,8 @@ async def test_a_compressed_answer_is_untouched_and_flagged(scripted: ScriptedUp
     scripted.replies(whole(b"\x1f\x8b\x08", headers=[("content-encoding", "gzip")]), whole(b"plain"))
     async with open_wire() as wire:
         answer = await post(wire, upstream_at(scripted.base_url))
-        assert (answer.encoded, await answer.read()) == (True, b"\x1f\x8b\x08")
-        assert not (await post(wire, upstream_at(scripted.base_url))).encoded
+        assert (answer.coding, await answer.read()) == (b"gzip", b"\x1f\x8b\x08")
+        assert (await post(wire, upstream_at(scripted.base_url))).coding == b""
 
 
 async def test_a_reader_who_stops_stops_the_upstream(scripted: ScriptedUpstream) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from proxy.domain.errors import Unavailable, UpstreamFailed, UpstreamTimedOut
+from proxy.domain.errors import BadRequest, Unavailable, UpstreamFailed, UpstreamTimedOut
 from proxy.domain.upstream import Timeouts
 from tests.support.scripted import ScriptedUpstream
 from tests.support.scripts import Script, close, head, pause, reset, send, silence, stale, streamed, whole
@@ -168,6 +168,48 @@ async def test_a_reused_connection_that_closes_unanswered_is_retried_exactly_onc
         with pytest.raises(UpstreamFailed, match="before it answered"):
             await fetch(wire, upstream)
         assert len(scripted.seen) == 5
+
+
+async def test_a_reused_connection_that_closes_after_working_on_the_request_is_not_retried(
+    scripted: ScriptedUpstream,
+) -> None:
+    async with open_wire() as wire:
+        upstream = upstream_at(scripted.base_url, timeouts=Timeouts())
+        scripted.replies(whole(b"first"), [pause(1.2), close()], whole(b"never"))
+        assert await fetch(wire, upstream) == b"first"
+        with pytest.raises(UpstreamFailed, match="before it answered"):
+            await fetch(wire, upstream)
+        assert len(scripted.seen) == 2
+
+
+async def test_the_wire_tells_when_an_upstream_got_the_request_and_takes_it_back_where_nobody_read_it(
+    scripted: ScriptedUpstream,
+) -> None:
+    async with open_wire() as wire:
+        upstream = upstream_at(scripted.base_url, timeouts=Timeouts(), max_connections=1)
+        told: list[bool] = []
+
+        async def ask(target: str = "/x") -> None:
+            (await wire.send(upstream, "POST", target, [], b"{}", told.append)).close()
+
+        with pytest.raises(BadRequest):
+            await ask("/a b")
+        assert told == []
+        scripted.replies(whole(b"first"), stale(), whole(b"second"))
+        await ask()
+        await asyncio.sleep(0)
+        assert told == [True]
+        await fetch(wire, upstream)
+        told.clear()
+        scripted.forget()
+        scripted.replies(stale(), [send(head() + b"content-length: 9\r\n\r\n"), silence()])
+        held = await wire.send(upstream, "POST", "/x", [], b"{}", told.append)
+        assert told == [True, False, True]
+        told.clear()
+        with pytest.raises(Unavailable):
+            await ask()
+        assert told == []
+        held.close()
 
 
 async def test_a_reused_connection_that_began_to_answer_is_not_retried(scripted: ScriptedUpstream) -> None:

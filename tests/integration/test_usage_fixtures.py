@@ -28,7 +28,7 @@ PATHS = {
     "gemini.interactions": "/v1beta/interactions",
 }
 FAMILY = '{{ dialect: {family}, base_url: "{url}", models: ["*"], prices: {{ input: 1, output: 2 }} }}'
-COMPARED = tuple(name for name in Usage.__struct_fields__ if name not in {"by_model", "images"})
+COMPARED = tuple(name for name in Usage.__struct_fields__ if name not in {"by_model", "parts", "images"})
 
 
 def fixtures() -> list[Path]:

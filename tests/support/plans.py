@@ -28,7 +28,7 @@ from proxy.metering.vocab import Vocabulary
 from proxy.policy.decide import Policy
 from proxy.policy.draws import Amounts, draw
 from proxy.policy.rules.budget import BudgetRule
-from proxy.ports import Answer, Headers
+from proxy.ports import Answer, Headers, OnSent
 from proxy.steps.generation import Generation
 from proxy.steps.leases import Leases
 from proxy.steps.visit import Plan, Visit
@@ -189,6 +189,7 @@ class NoonMeters:
         self.asked: list[str] = []
         self.held: list[Hold] = []
         self.touched: list[tuple[Hold, int]] = []
+        self.ended_at: list[tuple[Hold, int]] = []
         self.released: list[Hold] = []
 
     async def hold(self, hold: Hold, wishes: Sequence[Obligation]) -> Held:
@@ -206,6 +207,9 @@ class NoonMeters:
 
     def touch(self, hold: Hold, so_far_nusd: int) -> None:
         self.touched.append((hold, so_far_nusd))
+
+    def ended(self, hold: Hold, nusd: int) -> None:
+        self.ended_at.append((hold, nusd))
 
     def release(self, hold: Hold) -> None:
         self.released.append(hold)
@@ -230,8 +234,16 @@ class CutWire:
     """Leads nowhere."""
 
     async def send(
-        self, upstream: Upstream, method: str, target: str, headers: list[tuple[bytes, bytes]], body: bytes
+        self,
+        upstream: Upstream,
+        method: str,
+        target: str,
+        headers: list[tuple[bytes, bytes]],
+        body: bytes,
+        on_sent: OnSent | None = None,
     ) -> Answer:
+        if on_sent is not None:
+            on_sent(False)
         raise UpstreamFailed(f"{upstream.name} {method} {target} {len(headers)} {len(body)}")
 
 

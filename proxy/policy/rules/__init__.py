@@ -1,5 +1,1 @@
-"""One file per verb. To add one: write its file and put it into ``VERBS``."""
-
-from proxy.policy.rules.budget import BudgetRule
-
-VERBS = (BudgetRule,)
+"""One file per verb. To add one: write its file, and let ``app.generations`` make its rules from the settings."""

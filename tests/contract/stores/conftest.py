@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 import pytest
 import redis
 
-from proxy.stores.endpoint import parse_endpoint
+from proxy.config.store_url import parse_endpoint
 from proxy.stores.engine import Engine
 from proxy.stores.meters import StoreMeters
 from proxy.stores.settler import StoreSettler

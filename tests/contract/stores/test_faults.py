@@ -12,10 +12,11 @@ from contextlib import asynccontextmanager
 import pytest
 import redis
 
+from proxy.config.store_url import parse_endpoint
+from proxy.domain.decision import Obligation
 from proxy.domain.errors import StoreAway
-from proxy.domain.meter import HoldState
+from proxy.domain.meter import HoldState, MeterKind, Unit
 from proxy.stores.connection import open_connection
-from proxy.stores.endpoint import parse_endpoint
 from proxy.stores.engine import Engine
 from proxy.stores.errors import Refused, Unanswered, Unsent
 from proxy.stores.meters import StoreMeters
@@ -265,3 +266,18 @@ async def test_a_call_that_meets_a_server_in_transition_is_sent_once_more(own_en
             await until(lambda: not store.up)
             raw.execute_command("REPLICAOF", "NO", "ONE")
             assert (await pending).state is HoldState.ADMITTED
+
+
+async def test_what_local_calls_cost_ends_the_local_allowance(own_engine: Engine) -> None:
+    async with a_store(own_engine.url) as store:
+        await store.wait_up(5)
+        meters = StoreMeters(store)
+        await meters.hold(a_hold("before", budget(0)))  # 1000 remain: 250 without the store
+        own_engine.stop()
+        await until(lambda: not store.up)
+        wishes = [Obligation("r", MeterKind.BUDGET, Unit.NUSD, "org", 1_000)]
+        first = a_hold("first", budget(2))
+        assert (await meters.hold(first, wishes)).local
+        meters.ended(first, 400)
+        with pytest.raises(StoreAway):
+            await meters.hold(a_hold("second", budget(2)), wishes)

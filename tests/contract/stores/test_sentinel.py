@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 import redis
 
+from proxy.config.store_url import parse_endpoint
 from proxy.domain.errors import StoreAway
 from proxy.domain.meter import Held, HoldState
-from proxy.stores.endpoint import parse_endpoint
 from proxy.stores.engine import Engine, embedded_binary, store_flags
 from proxy.stores.meters import StoreMeters
 from proxy.stores.store import Store

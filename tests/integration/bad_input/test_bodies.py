@@ -113,3 +113,20 @@ def test_a_member_of_the_wrong_type_is_named(
     assert f"'{named}'" in message
     if family is OPENAI:
         assert heard.json()["error"]["param"] == named
+
+
+@pytest.mark.parametrize(
+    ("family", "members"),
+    [
+        (OPENAI, {"n": 2**63 - 1, "max_tokens": 2**63 - 1}),
+        (OPENAI, {"n": 2**63 - 1}),
+        (GEMINI, {"generationConfig": {"candidateCount": 2**63 - 1, "maxOutputTokens": 2**63 - 1}}),
+    ],
+    ids=["n and max_tokens", "n", "candidateCount"],
+)
+def test_a_call_that_could_cost_more_than_can_be_counted_is_refused_by_the_budget(
+    family: Family, members: dict[str, Any], proxy: RunningProxy, scripted: ScriptedUpstream
+) -> None:
+    heard = refused(proxy, scripted, family.post(proxy, json.dumps(family.body | members).encode()))
+    assert heard.status == 429
+    assert "config/budget" in told(family, heard)[2]

@@ -82,7 +82,7 @@ def test_a_name_without_a_value_is_as_good_as_absent(tallygate_yaml: Write) -> N
 def test_an_upstream_without_its_key_is_off_and_a_line_says_so(tallygate_yaml: Write) -> None:
     found = load_settings(tallygate_yaml(DESIGN), {"OPENAI_API_KEY": "sk-1", "ANTHROPIC_API_KEY": " "})
     assert [upstream.name for upstream in found.upstreams] == ["openai", "vllm"]
-    assert found.notes == ("upstream anthropic is off: the environment variable ANTHROPIC_API_KEY is not set",)
+    assert "upstream anthropic is off: the environment variable ANTHROPIC_API_KEY is not set" in found.notes
 
 
 @pytest.mark.parametrize(("demo", "is_on"), [("auto", False), ("on", True), ("off", False)])
@@ -222,7 +222,11 @@ UP = "upstreams: {o: {dialect: openai, base_url: https://a.example, %s}}"
         ("upstreams: {Open AI: {dialect: openai, base_url: https://a.example}}", "1:13: upstreams.Open AI: 'Open AI' is not a name; use a-z, 0-9, - and _, at most 64"),
         ("tls: {cert: tallygate.yaml}", "1:6: tls: 'key' is missing"),
         (UP % "ca_file: gone.pem", "1:72: upstreams.o.ca_file: there is no file 'gone.pem'"),
-        ("store: {url: mysql://h}", "1:14: store.url: wants embedded or a URL that begins with one of redis://"),
+        ("store: {url: mysql://h}", "1:14: store.url: wants embedded or a URL: a store's URL starts with one of redis://"),
+        ("store: {url: redis+cluster://h}", "1:14: store.url: wants embedded or a URL: a cluster is not built yet"),
+        ("cache: {url: 'redis://h?timeout=3'}", "1:14: cache.url: wants embedded or a URL: unknown option 'timeout'"),
+        ("ledger: {url: postgresql+psycopg://h/db}", "1:15: ledger.url: a ledger elsewhere is not built yet; use embedded"),
+        ("budget: {limit: $9M/month, grace: 10%}", "1:35: budget.grace: limit and grace together are more than $9,007,199"),
         ("ledger: {url: env:DB}", "1:15: ledger.url: the environment variable DB is not set"),
         (
             "store: {url: redis://h:6379/0}\ncache: {url: redis://u:p@H:6379/1}",

@@ -147,6 +147,17 @@ def test_iterations_are_summed_and_split_by_model() -> None:
         ModelUsage("claude-sonnet-5", 60_995, 512, 385, 10, 4, 6),
         ModelUsage("claude-opus-4-8", 9, 3),
     )
+    assert usage.parts == (
+        ModelUsage("claude-sonnet-5", 60_395, 500, 385, 10, 4, 6),
+        ModelUsage("claude-sonnet-5", 600, 12),
+        ModelUsage("claude-opus-4-8", 9, 3),
+    )
+
+
+def test_iterations_of_different_models_are_told_once() -> None:
+    shares = [{"model": name, "input_tokens": 9, "output_tokens": 3} for name in ("claude-sonnet-5", "claude-opus-4-8")]
+    usage = body({"input_tokens": 9, "output_tokens": 3, "iterations": shares})
+    assert (len(usage.by_model), usage.parts) == (2, ())
 
 
 def test_fast_mode_is_the_tier_that_is_priced() -> None:

@@ -217,6 +217,19 @@ def test_a_broken_stream_raises_in_the_sdk() -> None:
     assert (caught.value.code, caught.value.status) == (502, "UNAVAILABLE")
 
 
+def test_a_broken_array_raises_in_the_sdk_and_is_not_closed() -> None:
+    match = DIALECT.match("POST", "/v1beta/models/m:streamGenerateContent")
+    assert match is not None
+    ask = DIALECT.understand(match, b"{}", "", {})
+    event = DIALECT.error_event(errors.UpstreamFailed("gone"), "r-1", ask)
+    assert json.loads(b"[{}" + event + b"]")[1]["error"]["status"] == "UNAVAILABLE"
+    first = b'[{"candidates":[{"content":{"parts":[{"text":"a"}]}}]}\n'
+    with sdk(200, first + event, "application/json") as made, pytest.raises((google.APIError, ValueError)):
+        list(made.models.generate_content_stream(model="m", contents="x"))
+    events = DIALECT.understand(match, b"{}", "alt=sse", {})
+    assert DIALECT.error_event(errors.UpstreamFailed("gone"), "r-1", events).startswith(b"data: ")
+
+
 def test_a_refusal_tells_its_rule_and_when_to_come_back() -> None:
     note = errors.PolicyNote("config/budget", "d_1", used="$3")
     told = json.loads(DIALECT.error_body(errors.Throttled("x", retry_after_s=1.5, policy=note), "r-1"))

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.dialects import DIALECTS, routes
+from proxy.domain.upstream import Upstream
 
 
 @pytest.mark.parametrize(
@@ -86,3 +87,26 @@ def test_no_path_raises(rest: str, start: str) -> None:
     routes.find("POST", start + rest)
     routes.nearest(start + rest)
     routes.family_of(start + rest)
+
+
+@pytest.mark.parametrize(
+    ("headers", "family"),
+    [({}, "openai"), ({"anthropic-version": "2023-06-01"}, "anthropic"), ({"x-goog-api-key": "k"}, "gemini")],
+)
+@pytest.mark.parametrize(("path", "model"), [("/v1/models", None), ("/v1/models/some", "some")])
+def test_models_are_listed_in_the_dialect_that_the_caller_speaks(
+    headers: dict[str, str], family: str, path: str, model: str | None
+) -> None:
+    match = routes.find("GET", path, headers)
+    assert match is not None
+    assert (match.dialect.family, match.model, match.endpoint.metered) == (family, model, False)
+    ask = match.dialect.understand(match, b"", "", headers)
+    upstream = Upstream("u", family, "https://api.example")
+    out = match.dialect.outgoing(ask, upstream, ask.model)
+    assert (out.target, out.body) == (path.removeprefix("/v1") if family == "openai" else path, b"")
+
+
+def test_headers_choose_nothing_where_a_path_has_one_dialect() -> None:
+    match = routes.find("POST", "/v1/chat/completions", {"anthropic-version": "2023-06-01"})
+    assert match is not None
+    assert match.dialect.family == "openai"

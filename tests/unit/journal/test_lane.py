@@ -45,6 +45,20 @@ def test_after_a_comparison_the_file_is_asked_again_because_entries_may_have_cha
     assert lane.behind == 1
 
 
+def test_the_oldest_entry_not_counted_tells_the_age() -> None:
+    lane = lane_at(4)
+    assert lane.age_s(100.0) == 0
+    for seq, now in ((5, 10.0), (6, 10.0), (7, 12.0), (8, 15.0)):
+        lane.add(entry(seq), now)
+    ages = []
+    for settled in (4, 5, 6, 7, 8):
+        lane.settled = settled
+        ages.append(lane.age_s(20.0))
+    assert ages == [10, 10, 8, 5, 0]
+    lane.add(entry(9), 21.0)
+    assert lane.age_s(23.0) == 2
+
+
 def test_memory_is_bounded_and_the_rest_is_read_later() -> None:
     lane = lane_at(0)
     for seq in range(1, AT_HAND + 10):

@@ -34,6 +34,7 @@ usages = st.builds(
     complete=st.booleans(),
     usage_source=st.sampled_from(UsageSource),
     by_model=st.lists(model_usages, max_size=2).map(tuple),
+    parts=st.lists(model_usages, max_size=2).map(tuple),
 )
 charges = st.builds(Charge, texts, st.sampled_from(MeterKind), counts, counts, counts)
 rows = st.builds(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from proxy.domain.upstream import Upstream
+from proxy.domain.upstream import PriceOverride, Upstream
 from proxy.metering.billable import unbillable
 from proxy.metering.prices import PriceBook
 from proxy.metering.table import PriceTable
@@ -39,3 +39,47 @@ def test_a_unit_that_the_answers_do_not_show_is_named(
     price = PriceBook(table, [upstream]).quote(upstream, model, 1_795_000_000.0)
     assert price is not None
     assert unbillable(price, api, media=bool(media)) == missing
+
+
+@pytest.mark.parametrize(
+    ("rates", "api", "missing"),
+    [
+        ({"input": 1}, "openai.chat", ("output",)),
+        ({"output": 1}, "anthropic.messages", ("input",)),
+        ({"cached_read": 1}, "gemini.generate", ("input", "output")),
+        ({"input": 0}, "openai.responses", ("output",)),
+        ({"input": 1, "output": 0}, "openai.chat", ()),
+        ({"input": 0, "output": 0}, "openai.chat", ()),
+        ({"input": 1}, "openai.embeddings", ()),
+        ({"input": 1}, "gemini.embed", ()),
+        ({"output": 1}, "gemini.embed", ("input",)),
+        ({"per_request": 1}, "openai.chat", ()),
+    ],
+)
+@pytest.mark.parametrize("unpriced", [False, True])
+def test_a_side_that_nobody_priced_is_named_and_a_price_of_zero_is_a_price(
+    table: PriceTable, rates: dict[str, int], api: str, missing: tuple[str, ...], *, unpriced: bool
+) -> None:
+    written = tuple(rates.items())
+    prices = (
+        {"unpriced": "price", "unpriced_rates": written} if unpriced else {"prices": (PriceOverride("*", written),)}
+    )
+    upstream = Upstream(name="u", dialect="openai", base_url="https://x.invalid", **prices)
+    price = PriceBook(table, [upstream]).quote(upstream, "m", 1_795_000_000.0)
+    assert price is not None
+    assert unbillable(price, api) == missing
+
+
+def test_half_an_override_leaves_the_other_half_to_the_table(table: PriceTable) -> None:
+    half = (PriceOverride("*", (("input", 1),)),)
+    upstream = Upstream(name="u", dialect="openai", base_url="https://x.invalid", prices_from="openai", prices=half)
+    price = PriceBook(table, [upstream]).quote(upstream, "gpt-4o", 1_795_000_000.0)
+    assert price is not None
+    assert unbillable(price, "openai.chat") == ()
+
+
+def test_a_model_of_the_table_that_only_reads_is_not_asked_to_write(table: PriceTable) -> None:
+    upstream = Upstream(name="u", dialect="openai", base_url="https://x.invalid", prices_from="openai")
+    price = PriceBook(table, [upstream]).quote(upstream, "text-embedding-3-small", 1_795_000_000.0)
+    assert price is not None
+    assert unbillable(price, "openai.chat") == ("output",)

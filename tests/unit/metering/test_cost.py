@@ -25,6 +25,7 @@ def price(rates: dict[str, int], *tiers: tuple[int, dict[str, int]], **lanes: di
         standard=Scale.of(Tariff(rates, tiers)),
         lanes={lane: Scale.of(Tariff(by_unit)) for lane, by_unit in lanes.items()},
         units=frozenset(unit for by_unit in (rates, *lanes.values()) for unit, rate in by_unit.items() if rate),
+        written=frozenset(rates),
     )
 
 
@@ -277,3 +278,9 @@ def test_without_a_known_end_there_is_no_ceiling() -> None:
     assert price({"input": DOLLAR, "output": DOLLAR}).ceiling(10, None) is None
     assert price({"per_second": DOLLAR}).ceiling(10, 10) is None
     assert price({"input": DOLLAR}).ceiling(10, None) == 10_000
+
+
+def test_no_forecast_exceeds_what_counters_can_hold() -> None:
+    found = price({"input": DOLLAR, "output": DOLLAR})
+    assert found.expected(1_000, (2**63 - 1) * (2**63 - 1)) == MOST_NUSD
+    assert found.ceiling(1_000, 2**63 - 1, 2**63 - 1) == MOST_NUSD

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from proxy.domain.ask import Features
 from proxy.domain.usage import ModelUsage, Usage, UsageSource
-from proxy.metering.count import count
-from proxy.metering.estimate import EXACT_BYTES, Estimate, Estimator, count_features, upper_bound
+from proxy.metering.count import count, count_all
+from proxy.metering.estimate import EXACT_BYTES, Estimate, Estimator
 from proxy.metering.media import MEDIA, media_price
 from proxy.metering.vocab import CL100K, O200K, Vocabulary
 
@@ -54,7 +54,7 @@ def test_a_long_text_is_not_counted_unless_the_caller_did(estimator: Estimator, 
     guess = estimator.estimate("openai", "gpt-5", long)
     assert not guess.counted
     assert guess.text_tokens == long.text_bytes // 4
-    exact = count_features(long, vocabulary.get(O200K))
+    exact = count_all(long.texts, vocabulary.get(O200K))
     counted = estimator.estimate("openai", "gpt-5", long, exact)
     assert counted.counted
     assert counted.input_tokens == exact + 6
@@ -138,13 +138,16 @@ def test_the_upper_bound_is_never_below_the_estimate_or_the_count(
     asked = features(*[text.encode("utf-8", "replace").decode() for text in texts], tools=tools)
     estimate = estimator.estimate("u", "m", asked)
     assert estimate.upper_tokens >= estimate.input_tokens
-    assert upper_bound(asked, "m") >= count_features(asked, vocabulary.get(O200K)) + tools
+    assert (
+        Estimator(vocabulary).estimate("u", "m", asked).upper_tokens
+        >= count_all(asked.texts, vocabulary.get(O200K)) + tools
+    )
 
 
 @pytest.mark.parametrize(("text", "true"), [("hi", 37), ("hi", 83), ("漢字" * 50, 110)])
 def test_the_upper_bound_covers_what_vendors_wrap_around_the_smallest_prompt(text: str, true: int) -> None:
-    assert upper_bound(features(text), "m") >= true
-    assert upper_bound(features(text, tools=120), "m") >= 900
+    assert Estimator(Vocabulary()).estimate("u", "m", features(text)).upper_tokens >= true
+    assert Estimator(Vocabulary()).estimate("u", "m", features(text, tools=120)).upper_tokens >= 900
 
 
 def test_an_estimate_keeps_no_prompt_alive(estimator: Estimator) -> None:

@@ -81,3 +81,10 @@ def test_the_number_of_histories_is_bounded_and_the_used_ones_stay() -> None:
         history.learn("m", "kept", 9)
     assert history.expected("m", "kept", None) == 9
     assert len(history._recent) == 4
+
+
+def test_absurd_ceilings_and_choices_are_only_numbers() -> None:
+    history = OutputHistory()
+    assert history.expected("m", "t", 2**63 - 1, 2**63 - 1) == COLD * (2**63 - 1)
+    history.learn("m", "t", 2**63 - 1)
+    assert history.expected("m", "t", 1) == 1

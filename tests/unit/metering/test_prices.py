@@ -156,6 +156,13 @@ def test_a_price_for_the_unpriced_does_not_replace_that_of_the_model_asked_for(t
     assert (cost_.nusd, cost_.flag) == (2_500_000_000, SERVED_UNPRICED)
 
 
+def test_a_served_model_with_half_a_price_is_billed_as_requested_and_flagged(table: PriceTable) -> None:
+    whole, half = (("input", DOLLAR), ("output", DOLLAR)), (("input", DOLLAR),)
+    upstream = own(PriceOverride("whole", whole), PriceOverride("half", half))
+    cost_ = PriceBook(table, [upstream]).cost_of(upstream, "whole", used(0, 1_000, "half"), NOW)
+    assert (cost_.nusd, cost_.flag) == (1_000_000, SERVED_UNPRICED)
+
+
 def test_an_upstream_whose_model_names_mean_nothing_is_billed_as_requested(table: PriceTable) -> None:
     upstream = own(
         PriceOverride("a", (("input", DOLLAR),)), PriceOverride("b", (("input", 0),)), trust_served_model=False
@@ -179,6 +186,13 @@ def test_an_answer_of_several_models_is_priced_part_by_part(table: PriceTable) -
     sonnet = 500 * 3_000 + 500 * 300 + 100 * 15_000
     opus = 2_000 * 5_000 + 200 * 25_000
     assert (cost_.nusd, cost_.flag) == (sonnet + opus + 10_000_000, None)
+
+
+def test_a_model_that_was_asked_twice_is_priced_by_the_length_of_each_request(table: PriceTable) -> None:
+    once, joined = ModelUsage("claude-sonnet-4-5", 150_000, 100), ModelUsage("claude-sonnet-4-5", 300_000, 200)
+    usage = used(300_000, 200, "claude-sonnet-4-5", by_model=(joined,), parts=(once, once))  # type: ignore[arg-type] # not counts
+    cost_ = PriceBook(table, [ANTHROPIC]).cost_of(ANTHROPIC, "claude-sonnet-4-5", usage, NOW)
+    assert cost_.nusd == 2 * (150_000 * 3_000 + 100 * 15_000)
 
 
 def test_parts_are_rounded_together(table: PriceTable) -> None:

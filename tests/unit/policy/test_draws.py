@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from proxy.domain.decision import Obligation, Reserve
 from proxy.domain.meter import MeterKind, Unit
 from proxy.policy.draws import Amounts, draw, meter_key
+from proxy.stores.rows import pack_draws, unpack_draws
 
 NOON_US = 1_795_435_200_000_000  # 2026-11-23T12:00:00Z
 DAY_S = 86_400
@@ -49,6 +50,16 @@ def test_a_meter_holds_in_its_own_unit_what_is_expected_or_the_most_that_can_be(
 ) -> None:
     wish = msgspec.structs.replace(BUDGET, unit=unit, kind=kind, reserve=reserve)
     assert draw(wish, "acme", AMOUNTS, NOON_US).amount == amount
+
+
+@pytest.mark.parametrize("unit", [Unit.NUSD, Unit.TOKENS])
+@pytest.mark.parametrize("reserve", [Reserve.EXPECTED, Reserve.MAX])
+def test_a_call_beyond_all_counting_wants_more_than_any_limit_has_but_no_more_than_a_store_counts(
+    unit: Unit, reserve: Reserve
+) -> None:
+    absurd = Amounts(2**70, 2**126, 2**126, 2**126)
+    found = draw(msgspec.structs.replace(BUDGET, unit=unit, reserve=reserve), "acme", absurd, NOON_US)
+    assert unpack_draws(pack_draws((found,)))[0].amount == 2**53 - 1
 
 
 def test_the_period_is_the_one_of_the_moment_in_the_budget_s_own_time_zone() -> None:

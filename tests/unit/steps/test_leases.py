@@ -17,9 +17,6 @@ class Open:
         self.hold = hold
         self._cost = 0
 
-    def outgrew(self) -> bool:
-        return False
-
     def so_far_nusd(self) -> int:
         self._cost += 1
         return self._cost

@@ -15,6 +15,7 @@ class Head:
     """An upstream's answer, as far as its head goes."""
 
     status = 200
+    coding = b""
 
     def __init__(self, *headers: tuple[bytes, bytes]) -> None:
         self.headers: Headers = headers
@@ -24,6 +25,9 @@ class Head:
 
     async def piece(self) -> bytes:
         return b""
+
+    def arrived(self, most: int) -> bytes:
+        return b""[:most]
 
     def close(self) -> None: ...
 
@@ -86,6 +90,7 @@ def test_limits_that_are_kept_locally_are_said_to_be() -> None:
     answer = held(Level(over=False, level=0), state=HoldState.ADMITTED, local=True)
     pairs = receipt.headers(plan, Head(), make_hold(plan), answer)
     assert (b"x-tally-warning", b"limits are kept locally: the store is away") in pairs
+    assert b"x-tally-budget" not in dict(pairs)  # what others spend meanwhile is not known here
 
 
 def test_what_a_buffered_answer_cost_is_said_to_the_microdollar() -> None:

@@ -58,6 +58,12 @@ def test_an_ending_has_an_outcome_a_status_and_a_code(
     assert ending(error, status) == expected
 
 
+@pytest.mark.parametrize("error", [UpstreamFailed("x"), UpstreamTimedOut("x"), QuotaSpent("x"), KeyError("x")])
+def test_an_error_inside_a_stream_keeps_the_status_that_its_caller_saw(error: Exception) -> None:
+    outcome, _, code = ending(error, 200)
+    assert ending(error, 200, is_open=True) == (outcome, 200, code)
+
+
 def test_every_meter_is_charged_in_its_own_unit_and_keeps_what_its_counter_needs() -> None:
     draws = [
         make_draw(Unit.NUSD, 500, key="a", kind=MeterKind.BUDGET, period_end=99),

@@ -140,6 +140,61 @@ def test_a_call_that_costs_more_than_it_held_uses_more() -> None:
     assert grants(allowance, budget(50, 1_000))
 
 
+def test_a_call_that_ended_used_what_it_cost_and_not_what_it_held() -> None:
+    allowance, day = Allowance(1, LEASE), budget(10, 1_000)
+    seen(allowance, a_hold("h", budget(0, 1_000)), 0)  # 250 for this worker
+    for name, cost in (("dear", 200), ("cheap", 1)):
+        hold = a_hold(name, day)
+        assert allowance.hold(hold, [wish(day)], NOW)
+        allowance.ended(hold, cost)
+    assert not grants(allowance, budget(50, 1_000))
+    assert grants(allowance, budget(49, 1_000))
+
+
+def test_calls_dearer_than_their_holds_do_not_pass_one_after_the_other() -> None:
+    allowance, day = Allowance(1, LEASE), budget(2, 1_000)
+    seen(allowance, a_hold("h", budget(0, 1_000)), 800)
+    admitted = 0
+    for n in range(5):
+        hold = a_hold(f"h{n}", day)
+        if allowance.hold(hold, [wish(day)], NOW):
+            admitted += 1
+            allowance.touch(hold.id, 300, NOW)
+            allowance.ended(hold, 400)
+    assert admitted == 1
+
+
+def test_each_budget_learns_the_cost_by_what_it_gave() -> None:
+    allowance, team, day = Allowance(1, LEASE), budget(100, 1_000, name="team"), budget(10, 1_000)
+    seen(allowance, a_hold("h", budget(0, 1_000, name="team"), budget(0, 1_000)), 0, 0)
+    hold = a_hold("first", team, day)
+    assert allowance.hold(hold, [wish(team), wish(day)], NOW)
+    allowance.ended(hold, 60)
+    for name in ("team", "day"):
+        assert not grants(allowance, budget(191, 1_000, name=name))
+        assert grants(allowance, budget(190, 1_000, name=name))
+
+
+def test_a_call_that_the_store_had_admitted_is_missing_by_what_its_hold_was_too_small() -> None:
+    allowance = Allowance(1, LEASE)
+    small, large = a_hold("small", budget(10, 1_000)), a_hold("large", budget(90, 1_000))
+    seen(allowance, small, 0)
+    seen(allowance, large, 10)  # 900 remain: 225
+    allowance.ended(small, 110)
+    allowance.ended(large, 1)
+    assert not grants(allowance, budget(126, 1_000))
+    assert grants(allowance, budget(125, 1_000))
+
+
+def test_a_call_that_ended_is_no_longer_live() -> None:
+    allowance, live = Allowance(1, LEASE), parallel(4)
+    hold = a_hold("first", live)
+    assert allowance.hold(hold, [wish(live)], NOW)
+    assert not grants(allowance, live)
+    allowance.ended(hold, 5)
+    assert grants(allowance, live)
+
+
 def test_memory_is_bounded() -> None:
     allowance, one = Allowance(1, LEASE), budget(0)
     for n in range(REMEMBERED + 10):

@@ -136,10 +136,8 @@ def test_a_stranger_leaves_a_line_and_no_row(counting: Counting) -> None:
 def test_refusals_are_counted_by_kind(counting: Counting) -> None:
     counting.gauge.refused(None, Throttled("wait"))
     counting.gauge.decided("config/budget", "enforce", "deny")
-    counting.gauge.redundant("growth", "exact", 50)
     assert counting.shows(metrics.REFUSED, kind="throttled") == 1
     assert counting.shows(metrics.DECISIONS, rule="config/budget", mode="enforce", action="deny") == 1
-    assert counting.shows(metrics.REDUNDANT, team="growth", kind="exact") == 50
 
 
 def test_stages_are_measured_and_their_names_are_fixed(counting: Counting) -> None:

@@ -66,8 +66,11 @@ def test_whatever_a_caller_names_stays_on_one_line(text: str) -> None:
 
 
 def test_a_name_without_end_is_shortened() -> None:
-    row = a_row(model_requested="m" * 10_000, client_request_id="c" * 10_000)
-    assert len(lines.call_json(row, "")) < 2_000
+    endless = dict.fromkeys(
+        ("model", "model_requested", "client_request_id", "upstream_request_id", "ref"), "m" * 28_000
+    )
+    for line in (lines.call_json(a_row(**endless), ""), lines.call_text(a_row(**endless), "")):
+        assert len(line) < 2_000
 
 
 def test_a_secret_hides_itself_in_an_event() -> None:

@@ -96,3 +96,34 @@ def test_a_reader_that_left_is_no_error(pipe: tuple[int, int]) -> None:
     os.close(pipe[0])
     sink.write(b"one\n")
     assert sink.dropped == 1
+
+
+def test_a_line_longer_than_the_pipe_stops_nobody_and_arrives_whole(pipe: tuple[int, int]) -> None:
+    sink = Sink(pipe[1])
+    long = b"x" * 30_000 + b"\n"
+    sink.write(long)  # would wait for ever on a blocking pipe
+    sink.write(b"next\n")
+    found = b""
+    while piece := drained(pipe[0]):
+        found += piece
+        sink.flush()
+    assert found == long + b"next\n"
+    assert sink.dropped == 0
+
+
+def test_room_that_a_neighbour_took_is_waited_for_elsewhere(pipe: tuple[int, int]) -> None:
+    class Deceived(Sink):
+        def _writable(self) -> bool:
+            return True  # as the kernel said, before the neighbour wrote
+
+    sink = Deceived(pipe[1])
+    os.write(pipe[1], b"n" * 4096)
+    sink.write(b"ours\n")
+    assert drained(pipe[0]) == b"n" * 4096
+    sink.flush()
+    assert drained(pipe[0]) == b"ours\n"
+
+
+def test_the_pipe_of_others_goes_on_blocking(pipe: tuple[int, int]) -> None:
+    Sink(pipe[1])
+    assert os.get_blocking(pipe[1])

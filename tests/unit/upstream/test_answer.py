@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import closing
 
 import pytest
 
@@ -36,6 +37,18 @@ class Line:
 
     def close(self) -> None:
         self.closed = True
+
+
+class Later(asyncio.SelectorEventLoop):
+    """A loop on which so many seconds pass between two looks at its clock."""
+
+    def __init__(self, step_s: float) -> None:
+        self._now, self._step_s = 0.0, step_s
+        super().__init__()
+
+    def time(self) -> float:
+        self._now += self._step_s
+        return self._now
 
 
 def chunk(data: bytes) -> bytes:
@@ -114,7 +127,29 @@ async def test_a_connection_lost_before_any_byte_may_have_been_stale_and_later_n
     speaking, _, _ = begun()
     speaking.feed(b"H")
     speaking.lost()
-    assert (silent.unanswered, speaking.unanswered) == (True, False)
+    assert (silent.looks_stale, speaking.looks_stale) == (True, False)
+
+
+async def test_a_connection_lost_long_after_the_request_was_written_was_not_stale() -> None:
+    found = []
+    for step_s in (0.9, 1.1):
+        with closing(Later(step_s)) as loop:
+            answer = HttpAnswer("openai", LIMITS, loop)
+            answer.sent()
+            answer.lost()
+            found.append(answer.looks_stale)
+    assert found == [True, False]
+
+
+async def test_what_arrived_of_an_answer_that_broke_is_still_there_when_it_is_closed() -> None:
+    answer, _, _ = begun()
+    answer.feed(HEAD + chunk(b"abc"))
+    answer.lost()
+    with pytest.raises(UpstreamFailed):
+        await answer.read()
+    answer.close()
+    assert answer.arrived(2) == b"ab"
+    assert answer.arrived(2) == b""
 
 
 async def test_closing_wakes_whoever_waits_and_closing_twice_is_closing_once() -> None:

@@ -68,7 +68,12 @@ class Endpoint(msgspec.Struct, frozen=True):
 
 def parse_endpoint(url: str) -> Endpoint:
     """Read a store's URL. Raises ``ValueError`` that says what is wrong and does not repeat the URL."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # whose words may repeat the password
+        raise ValueError("a store's URL looks like redis://host:6379") from None
+    if parts.scheme.endswith("+cluster"):
+        raise ValueError("a cluster is not built yet; use redis:// or redis+sentinel://")
     if parts.scheme not in _SCHEMES:
         raise ValueError(f"a store's URL starts with one of {', '.join(f'{scheme}://' for scheme in _SCHEMES)}")
     options = dict(parse_qsl(parts.query))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from proxy.stores.endpoint import Tls, parse_endpoint
+from proxy.config.store_url import Tls, parse_endpoint
 
 
 def test_every_form_of_url_is_read() -> None:
@@ -36,6 +36,8 @@ def test_no_password_is_shown() -> None:
         ("redis://host/one", "database"),
         ("redis://host?timeout=3", "unknown option 'timeout'"),
         ("unix://", "path of a socket"),
+        ("redis+cluster://:hunter2@host", "a cluster is not built yet"),
+        ("redis://:hunter2@[host", "looks like redis://"),
         ("redis+sentinel://host:26379", "name of the master"),
     ],
 )
