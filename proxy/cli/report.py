@@ -26,6 +26,9 @@ from proxy.journal.spent import Spend, Spent, Unreadable, check_groups
 report_app = typer.Typer(help="Read what was spent.", no_args_is_help=True, rich_markup_mode="markdown")
 _TOKENS = ("input", "cached_read", "cache_write", "output", "reasoning")
 _BAR = 12
+_HEADS = ("calls", "input", "cached", "written", "output", "reasoning", "cost", "unreported", "saved")
+_NARROW = ("calls", "input", "output", "cost", "unreported")
+_WIDE = 120  # characters of a terminal in which all columns have room
 
 
 class Format(StrEnum):
@@ -86,7 +89,8 @@ def spend(
     elif form is Format.CSV:
         typer.echo(_csv(found), nl=False)
     elif found.lines:
-        Console().print(_table(found))
+        console = Console()
+        console.print(_table(found, console.width))
     else:
         typer.echo(f"No calls since {_when(found.since)}.")
 
@@ -130,28 +134,30 @@ def _csv(found: Spend) -> str:
     return out.getvalue()
 
 
-def _table(found: Spend) -> Table:
-    heads = ("calls", "input", "cached", "written", "output", "reasoning", "cost", "unreported", "saved")
+def _table(found: Spend, width: int) -> Table:
+    """For people. A narrow terminal gets fewer columns, never cut figures; JSON and CSV always hold all."""
+    heads = _HEADS if width >= _WIDE else _NARROW
     table = Table(
-        *(Column(name, overflow="fold") for name in found.by),
+        *(Column(name, overflow="fold", min_width=8) for name in found.by),
         *(Column(name, justify="right", no_wrap=True) for name in heads),
-        Column("", no_wrap=True),
+        *([Column("", no_wrap=True)] if width >= _WIDE else []),
         title=f"Spend from {_when(found.since)} to {_when(found.until)}",
         show_footer=False,
     )
     dearest = max((line.cost_nusd for line in found.lines), default=0)
     for line in found.lines:
         bar = "▇" * round(_BAR * line.cost_nusd / dearest) if dearest else ""
-        table.add_row(*(value or "-" for value in line.group), *_cells(line), bar)
+        table.add_row(*(value or "-" for value in line.group), *_cells(line, heads), *([bar] if width >= _WIDE else []))
     table.add_section()
-    table.add_row("total", *[""] * (len(found.by) - 1), *_cells(found.total), "", style="bold")
+    table.add_row("total", *[""] * (len(found.by) - 1), *_cells(found.total, heads), style="bold")
     return table
 
 
-def _cells(line: Spent) -> list[str]:
+def _cells(line: Spent, heads: tuple[str, ...]) -> list[str]:
     tokens = [f"{getattr(line, name):,}" for name in _TOKENS]
-    share = f"{line.unreported_share:.1%}"
-    return [f"{line.calls:,}", *tokens, f"${format_usd(line.cost_nusd)}", share, f"${format_usd(line.saved_nusd)}"]
+    cost, saved = f"${format_usd(line.cost_nusd)}", f"${format_usd(line.saved_nusd)}"
+    known = dict(zip(_HEADS, [f"{line.calls:,}", *tokens, cost, f"{line.unreported_share:.1%}", saved], strict=True))
+    return [known[name] for name in heads]
 
 
 def _when(at: float) -> str:

@@ -185,10 +185,9 @@ class Attempt:
     async def _drain_then_book(self, error: BaseException | None) -> None:
         """Read on for a caller who left, where the provider bills anyway: the true figure comes at the end."""
         try:
-            async with asyncio.timeout(self._plan.upstream.drain_s):
-                await self._read_on()
-        except (TimeoutError, CallError):
-            pass  # what was reported until here is booked
+            with suppress(TimeoutError, CallError):  # what was reported until then is booked
+                async with asyncio.timeout(self._plan.upstream.drain_s):
+                    await self._read_on()
         finally:
             self._leave(error)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -34,6 +35,10 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("GET", "/v1/models"): _models,
     ("GET", "/v1beta/models"): gemini.models,
 }
+
+
+# The peer left, or we are stopping: there is nobody to tell.
+_OVER = (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, asyncio.CancelledError)
 
 
 class DemoServer:
@@ -75,13 +80,12 @@ class DemoServer:
             self._talks.add(task)
             task.add_done_callback(self._talks.discard)
         try:
-            while True:
-                asked = await _read(reader)
-                await self._write(writer, asked if isinstance(asked, Whole) else answer(asked))
-                if isinstance(asked, Whole):  # what follows a request we could not read cannot be read either
-                    break
-        except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, asyncio.CancelledError):
-            pass  # the peer left, or we are stopping: there is nobody to tell
+            with suppress(*_OVER):
+                while True:
+                    asked = await _read(reader)
+                    await self._write(writer, asked if isinstance(asked, Whole) else answer(asked))
+                    if isinstance(asked, Whole):  # what follows a request we could not read cannot be read either
+                        break
         finally:
             writer.close()
 
