@@ -1,6 +1,6 @@
 """Everything the walk asks of the world, on one page.
 
-The pipeline sees only these shapes; ``app.py`` gives it the rooms that have them. An implementation turns foreign
+The pipeline sees only these shapes; ``app`` gives it the rooms that have them. An implementation turns foreign
 exceptions into ours (``domain.errors``) at its own door.
 """
 

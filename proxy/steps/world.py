@@ -14,7 +14,7 @@ from proxy.steps.leases import Leases
 
 @dataclass(slots=True)
 class World:
-    """Put together by ``app.py``. What changes is ``generation``, by one assignment, and ``is_tight``."""
+    """Put together by ``app.worker``. What changes is ``generation``, by one assignment, and ``is_tight``."""
 
     generation: Generation
     clock: ports.Clock
