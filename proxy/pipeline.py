@@ -23,11 +23,10 @@ from proxy.domain.errors import (
 )
 from proxy.domain.principal import Principal
 from proxy.ports import Reply, Request
-from proxy.steps import relay
+from proxy.steps import failover, relay
 from proxy.steps.attempt import Attempt
 from proxy.steps.delivery import is_stream
 from proxy.steps.errors import cut_short, tell
-from proxy.steps.planning import plan_of
 from proxy.steps.rows import refusal_row, unattributed
 from proxy.steps.visit import Plan, Visit
 from proxy.steps.world import World
@@ -54,9 +53,7 @@ class Pipeline:
             visit.read_at = world.clock.monotonic()
             ask = visit.ask = _understand(visit, match, where, body)
             visit.call = _attribute(visit, principal, where, match, ask)
-            plan = plan_of(world, visit, match, visit.call, ask)
-            async with Attempt(world, visit, plan) as attempt:
-                await self._forward(visit, plan, attempt)
+            await failover.serve(world, visit, match, visit.call, ask, self._forward)
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller is told and a row remains
             self._row_of_refused(visit, error)
             await tell(visit, error, world)

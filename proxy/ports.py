@@ -86,7 +86,7 @@ class Answer(Protocol):
 
 
 class Wire(Protocol):
-    """The sockets to upstreams. Raises ``UpstreamFailed`` and ``UpstreamTimedOut``."""
+    """The sockets to upstreams. Raises ``UpstreamFailed``, ``UpstreamTimedOut`` and ``Busy``."""
 
     async def send(
         self,
@@ -98,6 +98,33 @@ class Wire(Protocol):
         on_sent: OnSent | None = None,
     ) -> Answer:
         """Ask; the answer has begun. ``on_sent`` is told as soon as an upstream may bill, whatever happens then."""
+        ...
+
+
+class Permit(Protocol):
+    """Leave to ask an upstream once."""
+
+    def ended(self, *, good: bool | None, retry_after_s: float | None = None) -> None:
+        """Tell how it went, once; later tellings change nothing. ``good`` is None where nobody could see it.
+
+        ``retry_after_s``: the upstream's own word on how long it wants to be left alone.
+        """
+        ...
+
+
+class Permits(Protocol):
+    """Who may ask an upstream now: its breaker, its bound on parallel calls, its bounded queue."""
+
+    def take(self, upstream: Upstream) -> Permit | None:
+        """Leave at once, or None where the upstream is full or its breaker open."""
+        ...
+
+    async def wait(self, upstream: Upstream) -> Permit:
+        """Leave, after a wait in its queue. Raises ``Busy``: the breaker is open, the queue full, or the wait too long."""
+        ...
+
+    def may_ask(self, upstream: Upstream) -> bool:
+        """Whether its breaker would let a call through now."""
         ...
 
 

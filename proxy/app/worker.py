@@ -51,6 +51,7 @@ from proxy.telemetry.files import MetricFiles
 from proxy.telemetry.gauge import CallGauge
 from proxy.telemetry.heartbeat import Heartbeat
 from proxy.telemetry.logs import Log
+from proxy.upstream.permits import UpstreamPermits
 from proxy.upstream.wire import HttpWire
 
 ENDINGS_S = 2.0  # at the end, for answers that are read on although their callers left
@@ -93,7 +94,7 @@ class Worker:
         self._accumulator = Accumulator(MetricFiles(settings.state / "metrics", str(slot)))
         self._gauge = CallGauge(self._accumulator, log, known_labels(generation))
         self._heartbeat = Heartbeat(self._accumulator, self._look)
-        self._wire = HttpWire()
+        self._wire, self._permits = HttpWire(), UpstreamPermits(time.monotonic)
         self._meters = StoreMeters(self._store, lease_s=settings.lease_s, workers=settings.workers)
         self._leases = Leases(self._meters, settings.lease_s / 3)
         self._world = World(
@@ -101,6 +102,7 @@ class Worker:
             clock=Clock(),
             new_id=RequestIds(),
             wire=self._wire,
+            permits=self._permits,
             meters=self._meters,
             books=self._books,
             gauge=self._gauge,
@@ -209,6 +211,7 @@ class Worker:
         generation = generation_of(reading, self._table, self._demo_url)
         self._world.generation = generation
         self._wire.retain(generation.routes.upstreams)
+        self._permits.retain(generation.routes.upstreams)
         self._gauge.know(known_labels(generation))
         self._accumulator.only(metrics.POLICY, generation.id).set(1.0)
 

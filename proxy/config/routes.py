@@ -1,4 +1,4 @@
-"""Which upstream serves a model: an exact name before a pattern, and among equals the first in the file."""
+"""Which upstreams serve a model: an exact name or alias before a pattern, and among equals the first in the file."""
 
 from __future__ import annotations
 
@@ -27,15 +27,6 @@ class Routes:
         ]
         self._found: dict[tuple[str, str], tuple[Upstream, ...]] = {}
 
-    def find(self, family: str, model: str) -> Upstream | None:
-        """Return the upstream of this family that serves ``model``, or None."""
-        found = self.candidates(family, model)
-        return found[0] if found else None
-
-    def first(self, family: str) -> Upstream | None:
-        """Return the first upstream of a family in the file, for calls that name no model."""
-        return next((upstream for upstream in self.upstreams if upstream.dialect == family), None)
-
     def candidates(self, family: str, model: str) -> tuple[Upstream, ...]:
         """Return every upstream that serves ``model``, in the order in which to try them."""
         known = self._found.get((family, model))
@@ -50,6 +41,7 @@ class Routes:
     def names_near(self, model: str) -> tuple[str, ...]:
         """Return up to three configured names or patterns that look like ``model``, best first, for a 404's hint."""
         names = {_SPECIAL.split(glob)[0] or glob: glob for upstream in self.upstreams for glob in upstream.models}
+        names |= {alias: alias for upstream in self.upstreams for alias, _ in upstream.aliases}
         wanted = model[:_LONGEST].lower()
         near = difflib.get_close_matches(wanted, names, _NEAR, 0.5)
         # "gpt-5.1" is nothing like "claude-3" but much like "gpt-": compare beginnings with beginnings too.
@@ -59,10 +51,15 @@ class Routes:
     def _search(self, family: str, model: str) -> tuple[Upstream, ...]:
         if not model or len(model) > _LONGEST:
             return ()
-        exact = [upstream for upstream in self.upstreams if upstream.dialect == family and model in upstream.models]
+        exact = [upstream for upstream in self.upstreams if upstream.dialect == family and _names(upstream, model)]
         by_glob = [
             upstream
             for upstream, globs in self._globs
             if upstream.dialect == family and upstream not in exact and any(glob.match(model) for glob in globs)
         ]
         return (*exact, *by_glob)
+
+
+def _names(upstream: Upstream, model: str) -> bool:
+    """Whether the configuration names this very model at the upstream, itself or as an alias."""
+    return model in upstream.models or any(alias == model for alias, _ in upstream.aliases)

@@ -15,7 +15,7 @@ from proxy.config.references import SecretReference, surroundings
 from proxy.config.shape import PositiveDuration, Shape, Switch, Whole, one_of, text_or_mapping
 from proxy.domain.upstream import Timeouts, Upstream
 
-FAMILIES = ("openai", "anthropic", "gemini")
+FAMILIES = ("openai", "anthropic", "gemini", "ollama", "bedrock", "cohere", "vertex")
 # Headers that frame a message, carry credentials or name hosts are ours to write.
 _OURS = {"authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie", "host", "connection", "content-length", "transfer-encoding", "te", "trailer", "upgrade", "expect", "baggage"}  # fmt: skip
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")

@@ -132,6 +132,16 @@ class Unavailable(CallError):
     status, kind, retry, default_code = 503, "unavailable", True, "unavailable"
 
 
+class Busy(Unavailable):
+    """An upstream has no room for another call now, or is left alone for a while; another one may have."""
+
+
+class PassedOver(UpstreamFailed):
+    """The upstream answered with an error, and another one is asked instead; the caller never sees this."""
+
+    default_code = "passed_over"
+
+
 class ClientGone(Exception):
     """The caller closed the connection; there is nobody left to answer."""
 

@@ -35,6 +35,21 @@ class PriceOverride(msgspec.Struct, frozen=True):
     discount_millionths: int = 0
 
 
+class Queue(msgspec.Struct, frozen=True):
+    """Calls that one worker sends at the same time, and those that wait for their turn."""
+
+    parallel: int = 512
+    waiting: int = 128
+    wait_s: float = 5.0
+
+
+class BreakerRule(msgspec.Struct, frozen=True):
+    """After so many failures in a row an upstream is left alone for a while, then asked by one call."""
+
+    failures: int = 5
+    open_s: float = 10.0
+
+
 class Upstream(msgspec.Struct, frozen=True):
     """Where calls for some models go. ``models`` are globs on the name that callers use."""
 
@@ -46,6 +61,10 @@ class Upstream(msgspec.Struct, frozen=True):
     query: tuple[tuple[str, str], ...] = ()  # added to every target, e.g. api-version
     models: tuple[str, ...] = ("*",)
     strip_prefix: str = ""
+    aliases: tuple[tuple[str, str], ...] = ()  # (name that callers use, the upstream's own name)
+    weight: int | None = (
+        None  # share of the calls that neighbours with a weight divide; None: tried in the file's order
+    )
     prices_from: str | None = None  # provider id in the price table
     prices: tuple[PriceOverride, ...] = ()
     unpriced: str = "deny"  # deny | free | price
@@ -57,5 +76,14 @@ class Upstream(msgspec.Struct, frozen=True):
     stream_usage: str = "inject"  # inject | native | never: how OpenAI-like streams report usage
     trust_served_model: bool = True  # False: price what was asked (llama.cpp echoes anything)
     max_connections: int = 512
+    queue: Queue = Queue()
+    breaker: BreakerRule = BreakerRule()
     forward_headers: frozenset[str] = frozenset()  # extra request headers allowed through, lower case
     ca_file: str | None = None
+
+    def own_name(self, model: str) -> str:
+        """What this upstream calls a model that callers call ``model``."""
+        for alias, name in self.aliases:
+            if alias == model:
+                return name
+        return model.removeprefix(self.strip_prefix)

@@ -13,13 +13,14 @@ from typing import Self
 
 import msgspec
 
-from proxy.domain.errors import CallError, ClientGone, StoreAway, UpstreamFailed
+from proxy.domain.errors import CallError, ClientGone, PassedOver, StoreAway, UpstreamFailed
 from proxy.domain.meter import Held, Hold, HoldState
 from proxy.domain.row import Rank, Row
 from proxy.domain.usage import UsageSource
 from proxy.metering.cost import Cost
-from proxy.ports import Answer
+from proxy.ports import Answer, Permit
 from proxy.steps.delivery import is_stream
+from proxy.steps.failure import failed, retry_after_s, verdict
 from proxy.steps.holding import TRIES, describe, nobody_knows, take
 from proxy.steps.receipt import upstream_request_id
 from proxy.steps.reckoning import Bill, Reckoning, Uncounted
@@ -34,11 +35,13 @@ ARRIVED_AT_MOST = 1 << 20  # bytes of a broken answer that are read for what it 
 class Attempt:
     """One try upstream, as an asynchronous context manager."""
 
-    def __init__(self, world: World, visit: Visit, plan: Plan) -> None:
-        """Nothing happens until the block is entered."""
+    def __init__(self, world: World, visit: Visit, plan: Plan, permit: Permit, *, may_pass_on: bool = False) -> None:
+        """Nothing happens until the block is entered. ``may_pass_on``: another upstream can be asked if this one fails."""
         self._world = world
         self._visit = visit
         self._plan = plan
+        self._permit = permit
+        self._may_pass_on = may_pass_on
         self._answer: Answer | None = None
         self._sending: asyncio.Future[Answer] | None = None  # where it outlives a caller who leaves
         self._reckoning = Reckoning(world, visit, plan)
@@ -55,6 +58,13 @@ class Attempt:
 
     async def __aenter__(self) -> Self:
         """Hold the money first. Raises what the caller is told when there is no room."""
+        try:
+            return await self._enter()
+        except BaseException:
+            self._permit.ended(good=None)
+            raise
+
+    async def _enter(self) -> Self:
         clock, gauge = self._world.clock, self._world.gauge
         began = clock.monotonic()
         held = await self._take()
@@ -87,15 +97,23 @@ class Attempt:
             self._leave(error)
 
     async def send(self, target: str, headers: list[tuple[bytes, bytes]], body: bytes) -> Answer:
-        """Ask the upstream; its answer has begun. Where answers are drained, the asking outlives a caller who leaves."""
+        """Ask the upstream; its answer has begun. Where answers are drained, the asking outlives a caller who leaves.
+
+        Raises ``PassedOver`` for an answer that another upstream may better.
+        """
         upstream = self._plan.upstream
         self.sent_at = self._world.clock.monotonic()
         method = self._plan.ask.endpoint.method
         sending = self._world.wire.send(upstream, method, target, headers, body, self._on_sent)
-        if upstream.on_disconnect != "drain":
-            return await sending
-        self._sending = asyncio.ensure_future(sending)
-        return await asyncio.shield(self._sending)
+        if upstream.on_disconnect == "drain":
+            self._sending = asyncio.ensure_future(sending)
+            answer = await asyncio.shield(self._sending)
+        else:
+            answer = await sending
+        if self._may_pass_on and failed(upstream, answer):
+            self.answered(answer)
+            raise PassedOver(f"Upstream {upstream.name} answered with status {answer.status}.")
+        return answer
 
     def _on_sent(self, is_sent: bool) -> None:  # noqa: FBT001 - as ``ports.OnSent`` has it
         self._is_sent = is_sent
@@ -228,6 +246,7 @@ class Attempt:
             overhead_us=int((self.sent_at - self._visit.read_at) * 1_000_000) if self.sent_at else 0,
         )
         world.books.book(row, self.hold)
+        self._permit.ended(good=verdict(plan.upstream, answer, error), retry_after_s=retry_after_s(answer))
         world.leases.discard(self)
         world.meters.ended(self._hold, cost.nusd)
         world.gauge.finished(row)

@@ -1,12 +1,11 @@
-"""From an understood request to a plan: which upstream, at which price, what the policy says, how much must be held."""
+"""From an understood request to a plan: at which price, what the policy says, how much must be held."""
 
 from __future__ import annotations
 
-from proxy.dialects.base import Match
 from proxy.domain.ask import Ask
 from proxy.domain.call import Call
 from proxy.domain.decision import Obligation, Reserve
-from proxy.domain.errors import CapExceeded, Forbidden, NotFound, Unavailable
+from proxy.domain.errors import CapExceeded, Forbidden, Unavailable
 from proxy.domain.upstream import Upstream
 from proxy.metering.billable import unbillable, unpriced_sides
 from proxy.metering.cost import Price
@@ -20,15 +19,14 @@ from proxy.steps.world import World
 MAX_HOLD_OUTPUT = 8192  # tokens of one choice, written into a request without a ceiling when a `max` hold needs one
 
 
-def plan_of(world: World, visit: Visit, match: Match, call: Call, ask: Ask) -> Plan:
-    """The attempt to make. Raises what the caller is told when there is no upstream, no price, or no permission."""
+def plan_of(world: World, visit: Visit, call: Call, ask: Ask, upstream: Upstream, number: int) -> Plan:
+    """The attempt to make, the first or a later one. Raises what the caller is told when there is no price, or no permission."""
     generation = visit.generation
     if not world.books.healthy:
         raise Unavailable(
             "The journal cannot be written, and what cannot be recorded is not forwarded.", retry_after_s=5
         )
-    upstream = _upstream(visit, match, ask)
-    model = ask.model.removeprefix(upstream.strip_prefix)
+    model = upstream.own_name(ask.model)
     price = _price(visit, ask, upstream, model) if ask.endpoint.metered else None
     estimate = world.estimator.estimate(upstream.name, model, ask.features, exact=world.is_tight)
     facts = _facts(call, ask, upstream, estimate, world.meters.time_us())
@@ -40,7 +38,7 @@ def plan_of(world: World, visit: Visit, match: Match, call: Call, ask: Ask) -> P
     return Plan(
         call=call,
         ask=ask,
-        dialect=match.dialect,
+        dialect=visit.dialect,
         upstream=upstream,
         model=model,
         estimate=estimate,
@@ -49,23 +47,8 @@ def plan_of(world: World, visit: Visit, match: Match, call: Call, ask: Ask) -> P
         price_version=generation.prices.version,
         decision=decision,
         max_output=clamp,
+        number=number,
     )
-
-
-def _upstream(visit: Visit, match: Match, ask: Ask) -> Upstream:
-    routing, family = visit.generation.routes, match.dialect.family
-    found = routing.find(family, ask.model) if ask.model else routing.first(family)  # a list of models names none
-    if found is None and not ask.model:
-        raise NotFound(f"No upstream of the kind {family!r} is configured here, whose models could be listed.")
-    if found is None:
-        near = routing.names_near(ask.model)
-        raise NotFound(
-            f"No upstream serves the model {ask.model!r} in this dialect."
-            + (f" Did you mean {' or '.join(near)}?" if near else ""),
-            code="model_not_found",
-            param="model",
-        )
-    return found
 
 
 def _price(visit: Visit, ask: Ask, upstream: Upstream, model: str) -> Price:

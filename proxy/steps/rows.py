@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from proxy.domain.call import Attribution, Call
-from proxy.domain.errors import CallError, ClientGone, UpstreamFailed, UpstreamTimedOut
+from proxy.domain.errors import CallError, ClientGone, PassedOver, UpstreamFailed, UpstreamTimedOut
 from proxy.domain.meter import Charge, Draw, Unit
 from proxy.domain.row import Outcome, Rank, Row
 from proxy.domain.usage import Usage, UsageSource
@@ -24,6 +24,8 @@ def ending(
     if error is None:
         failed = upstream_status >= 400  # noqa: PLR2004 - HTTP's own border
         return (Outcome.UPSTREAM_ERROR if failed else Outcome.OK), upstream_status, None
+    if isinstance(error, PassedOver):
+        return Outcome.UPSTREAM_ERROR, upstream_status, error.code
     if isinstance(error, UpstreamFailed | UpstreamTimedOut):
         return Outcome.UPSTREAM_ERROR, upstream_status if is_open else error.status, error.code
     if isinstance(error, CallError):

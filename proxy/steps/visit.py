@@ -53,4 +53,4 @@ class Plan:
     price_version: str
     decision: Decision
     max_output: int | None  # clamps the request's own ceiling; None leaves it as it is
-    number: int = 1
+    number: int = 1  # of the attempt

@@ -20,6 +20,7 @@ class World:
     clock: ports.Clock
     new_id: ports.NewId
     wire: ports.Wire
+    permits: ports.Permits
     meters: ports.Meters
     books: ports.Books
     gauge: ports.Gauge

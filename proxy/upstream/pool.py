@@ -1,7 +1,7 @@
 """Connections of one origin: the last one used is taken first, their number is bounded, and so is the queue for them.
 
 Failure: when every connection is busy a call waits at most ``QUEUE_WAIT_S`` among at most a quarter as many others;
-beyond that it gets ``Unavailable`` at once. A connection is lent to one exchange and comes back only when both sides
+beyond that it gets ``Busy`` at once. A connection is lent to one exchange and comes back only when both sides
 agree that it ended.
 """
 
@@ -12,7 +12,7 @@ import ssl
 from collections import deque
 from collections.abc import Awaitable, Callable
 
-from proxy.domain.errors import Unavailable, UpstreamFailed, UpstreamTimedOut
+from proxy.domain.errors import Busy, UpstreamFailed, UpstreamTimedOut
 from proxy.domain.upstream import Upstream
 from proxy.upstream.connection import Connection
 from proxy.upstream.dial import in_words, open_socket
@@ -63,7 +63,7 @@ class Pool:
     async def take(self, upstream: Upstream, *, fresh: bool = False) -> Connection:
         """A connection for one exchange; ``fresh`` asks for one that carried none before.
 
-        Raises ``Unavailable``, ``UpstreamFailed`` and ``UpstreamTimedOut``.
+        Raises ``Busy``, ``UpstreamFailed`` and ``UpstreamTimedOut``.
         """
         while self._idle and not fresh:
             connection = self._idle.pop()
@@ -172,8 +172,8 @@ class Pool:
         if self._taken_slots > self.limit or not self._serve_next(None):
             self._taken_slots -= 1
 
-    def _busy(self, name: str | None = None) -> Unavailable:
-        return Unavailable(
+    def _busy(self, name: str | None = None) -> Busy:
+        return Busy(
             f"All {self.limit} connections to upstream {name or self.origin.host} are busy; try again shortly.",
             retry_after_s=QUEUE_WAIT_S,
         )

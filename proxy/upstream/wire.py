@@ -48,7 +48,7 @@ class HttpWire:
     ) -> HttpAnswer:
         """Send one request and return its answer once status and headers are known; ``close`` the answer in any case.
 
-        Raises ``UpstreamFailed``, ``UpstreamTimedOut``, ``Unavailable`` when no connection becomes free in time, and
+        Raises ``UpstreamFailed``, ``UpstreamTimedOut``, ``Busy`` when no connection becomes free in time, and
         ``BadRequest`` when the target cannot stand in a URL.
         """
         known = self._routes.get(upstream.name)

@@ -36,15 +36,13 @@ def test_an_exact_name_comes_before_patterns_and_patterns_in_the_order_of_the_fi
 
 def test_two_upstreams_with_one_pattern_are_a_choice_in_the_order_of_the_file() -> None:
     routes = Routes([upstream("first", "*"), upstream("second", "*")])
-    found = routes.find("openai", "x")
-    assert found is not None
-    assert found.name == "first"
+    assert [found.name for found in routes.candidates("openai", "x")] == ["first", "second"]
 
 
 def test_only_upstreams_of_the_family_serve_a_call() -> None:
     assert named("anthropic", "claude-sonnet-4-5") == ["claude"]
-    assert ROUTES.find("anthropic", "gpt-5.1") is None
-    assert ROUTES.find("gemini", "claude-x") is None
+    assert ROUTES.candidates("anthropic", "gpt-5.1") == ()
+    assert ROUTES.candidates("gemini", "claude-x") == ()
 
 
 def test_patterns_tell_small_letters_from_capitals() -> None:
@@ -56,8 +54,8 @@ def test_a_bracket_that_is_never_closed_is_a_letter_like_any_other() -> None:
 
 
 def test_an_empty_or_endless_name_is_served_by_nobody() -> None:
-    assert ROUTES.find("openai", "") is None
-    assert ROUTES.find("openai", "x" * 257) is None
+    assert ROUTES.candidates("openai", "") == ()
+    assert ROUTES.candidates("openai", "x" * 257) == ()
 
 
 def test_a_404_can_name_what_is_near() -> None:
@@ -69,10 +67,18 @@ def test_a_404_can_name_what_is_near() -> None:
 def test_the_cache_has_an_end() -> None:
     routes = Routes([upstream("any", "*")])
     for number in range(10_000):
-        assert routes.find("openai", f"m{number}") is not None
+        assert routes.candidates("openai", f"m{number}")
     assert len(routes._found) <= 4096
 
 
 @given(st.text(max_size=40))
 def test_asking_twice_gives_the_same_answer(model: str) -> None:
     assert ROUTES.candidates("openai", model) == ROUTES.candidates("openai", model)
+
+
+def test_an_alias_names_its_upstream_as_an_exact_name_does() -> None:
+    fast = Upstream("fast", "openai", "https://a.example", models=("o*",), aliases=(("quick", "gpt-5-mini"),))
+    routes = Routes([upstream("any", "*"), fast])
+    assert [found.name for found in routes.candidates("openai", "quick")] == ["fast", "any"]
+    assert fast.own_name("quick") == "gpt-5-mini"
+    assert routes.names_near("quik") == ("quick",)

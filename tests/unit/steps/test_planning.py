@@ -39,7 +39,7 @@ def planned(path: str = "/v1/chat/completions", upstream: Upstream = OPENAI, **c
     )
     ask = Ask(match.endpoint, "gpt-5.1", b"{}", features=Features(texts=("hi " * 500,), text_bytes=1500, messages=1))
     visit = make_visit(generation=generation, principal=ANN)
-    return plan_of(make_world(), visit, match, make_call(), msgspec.structs.replace(ask, **changes))
+    return plan_of(make_world(), visit, make_call(), msgspec.structs.replace(ask, **changes), upstream, 1)
 
 
 def test_what_is_held_is_priced_on_the_lane_that_the_caller_asks_for() -> None:
@@ -74,7 +74,7 @@ def planned_under_max(path: str, members: dict[str, object]) -> Plan:
         Policy("41c9e02", (BudgetRule.of(Budget(10**9, "day", reserve=Reserve.MAX)),)),
     )
     ask = match.dialect.understand(match, json.dumps(members).encode(), "", {})
-    return plan_of(make_world(), make_visit(generation=generation, principal=ANN), match, make_call(), ask)
+    return plan_of(make_world(), make_visit(generation=generation, principal=ANN), make_call(), ask, upstream, 1)
 
 
 CHAT, RESPONSES, MESSAGES = "/v1/chat/completions", "/v1/responses", "/v1/messages"
