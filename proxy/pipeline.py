@@ -23,7 +23,7 @@ from proxy.domain.errors import (
 )
 from proxy.domain.principal import Principal
 from proxy.ports import Reply, Request
-from proxy.steps import failover, relay
+from proxy.steps import failover, models, relay
 from proxy.steps.attempt import Attempt
 from proxy.steps.delivery import is_stream
 from proxy.steps.errors import cut_short, tell
@@ -53,7 +53,10 @@ class Pipeline:
             visit.read_at = world.clock.monotonic()
             ask = visit.ask = _understand(visit, match, where, body)
             visit.call = _attribute(visit, principal, where, match, ask)
-            await failover.serve(world, visit, match, visit.call, ask, self._forward)
+            if match.endpoint.local:
+                await models.answer(world, visit, match, visit.call)
+            else:
+                await failover.serve(world, visit, match, visit.call, ask, self._forward)
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller is told and a row remains
             self._row_of_refused(visit, error)
             await tell(visit, error, world)

@@ -7,7 +7,7 @@ exceptions into ours (``domain.errors``) at its own door.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from proxy.domain.call import Call
 from proxy.domain.decision import Obligation
@@ -125,6 +125,14 @@ class Permits(Protocol):
 
     def may_ask(self, upstream: Upstream) -> bool:
         """Whether its breaker would let a call through now."""
+        ...
+
+
+class Catalog(Protocol):
+    """What upstreams say of their models."""
+
+    async def models(self, upstream: Upstream) -> Mapping[str, dict[str, Any]]:
+        """Entries of its list by model, as its API writes them; empty while it has told none. Never raises."""
         ...
 
 

@@ -51,6 +51,7 @@ from proxy.telemetry.files import MetricFiles
 from proxy.telemetry.gauge import CallGauge
 from proxy.telemetry.heartbeat import Heartbeat
 from proxy.telemetry.logs import Log
+from proxy.upstream.catalog import UpstreamCatalog
 from proxy.upstream.permits import UpstreamPermits
 from proxy.upstream.wire import HttpWire
 
@@ -95,6 +96,7 @@ class Worker:
         self._gauge = CallGauge(self._accumulator, log, known_labels(generation))
         self._heartbeat = Heartbeat(self._accumulator, self._look)
         self._wire, self._permits = HttpWire(), UpstreamPermits(time.monotonic)
+        self._catalog = UpstreamCatalog(self._wire, time.monotonic)
         self._meters = StoreMeters(self._store, lease_s=settings.lease_s, workers=settings.workers)
         self._leases = Leases(self._meters, settings.lease_s / 3)
         self._world = World(
@@ -103,6 +105,7 @@ class Worker:
             new_id=RequestIds(),
             wire=self._wire,
             permits=self._permits,
+            catalog=self._catalog,
             meters=self._meters,
             books=self._books,
             gauge=self._gauge,
@@ -212,6 +215,7 @@ class Worker:
         self._world.generation = generation
         self._wire.retain(generation.routes.upstreams)
         self._permits.retain(generation.routes.upstreams)
+        self._catalog.retain(generation.routes.upstreams)
         self._gauge.know(known_labels(generation))
         self._accumulator.only(metrics.POLICY, generation.id).set(1.0)
 

@@ -22,7 +22,7 @@ class Routes:
         self.upstreams = tuple(upstreams)
         # fnmatch.translate makes a pattern without backtracking over `*`; joined they would clash by group names.
         self._globs = [
-            (upstream, [re.compile(fnmatch.translate(glob)) for glob in upstream.models if _SPECIAL.search(glob)])
+            (upstream, [re.compile(fnmatch.translate(glob)) for glob in upstream.models if is_pattern(glob)])
             for upstream in self.upstreams
         ]
         self._found: dict[tuple[str, str], tuple[Upstream, ...]] = {}
@@ -63,3 +63,8 @@ class Routes:
 def _names(upstream: Upstream, model: str) -> bool:
     """Whether the configuration names this very model at the upstream, itself or as an alias."""
     return model in upstream.models or any(alias == model for alias, _ in upstream.aliases)
+
+
+def is_pattern(name: str) -> bool:
+    """Whether an entry of ``models`` is a pattern rather than a name."""
+    return _SPECIAL.search(name) is not None

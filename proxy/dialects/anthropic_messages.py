@@ -27,7 +27,7 @@ _ENDPOINTS = (
     ),
 )
 _LISTS = tuple(  # OpenAI's SDKs ask at the same paths: ``routes`` tells them apart
-    Endpoint("anthropic.models", path, path, method="GET", generates=False, metered=False)
+    Endpoint("anthropic.models", path, path, method="GET", generates=False, metered=False, local=True)
     for path in ("/v1/models", "/v1/models/{model}")
 )
 _QUERY = frozenset({"beta", "limit", "after_id", "before_id"})  # the beta client of the SDK sends ?beta=true

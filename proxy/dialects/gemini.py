@@ -53,7 +53,7 @@ def _endpoint(before: str, operation: str) -> Endpoint:
 
 _ENDPOINTS = tuple(_endpoint(f"{version}/models/", operation) for version in _VERSIONS for operation in _OPERATIONS)
 _LISTS = tuple(  # below /v1 OpenAI's SDKs ask at the same paths: ``routes`` tells them apart
-    Endpoint("gemini.models", path, path, method="GET", generates=False, metered=False)
+    Endpoint("gemini.models", path, path, method="GET", generates=False, metered=False, local=True)
     for version in _VERSIONS
     for path in (f"{version}/models", f"{version}/models/{{model}}")
 )

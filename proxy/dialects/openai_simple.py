@@ -31,8 +31,8 @@ class OpenAISimple:
     endpoints: ClassVar[tuple[Endpoint, ...]] = (
         Endpoint(_EMBEDDINGS, "/v1/embeddings", "/embeddings", generates=False),
         Endpoint(_EMBEDDINGS, "/openai/deployments/{model}/embeddings", "/embeddings", generates=False),
-        Endpoint(_MODELS, "/v1/models", "/models", "GET", generates=False, metered=False),
-        Endpoint(_MODELS, "/v1/models/{model}", "/models/{model}", "GET", generates=False, metered=False),
+        Endpoint(_MODELS, "/v1/models", "/models", "GET", generates=False, metered=False, local=True),
+        Endpoint(_MODELS, "/v1/models/{model}", "/models/{model}", "GET", generates=False, metered=False, local=True),
     )
 
     def __init__(self) -> None:

@@ -18,6 +18,7 @@ class Endpoint(msgspec.Struct, frozen=True):
     method: str = "POST"
     generates: bool = True  # False: there are no output tokens (embeddings)
     metered: bool = True  # False: forwarded and recorded, but nothing is billed (models, count_tokens)
+    local: bool = False  # answered here and never forwarded: lists of models
     clamps: bool = True  # False: no ceiling on its output can be written into a request
 
 

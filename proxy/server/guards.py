@@ -98,7 +98,10 @@ def _rest(head: RawRequestMessage, limits: Limits) -> CallError | None:
     # RFC 9110 7.8: "A server MAY ignore a received Upgrade header field". Java's own client offers h2c with every first
     # request: that offer is ignored (and the connection ended after the answer); anything else was meant.
     if head.upgrade and headers.get(hdrs.UPGRADE, "").lower() != "h2c":
-        return UpgradeRefused("WebSocket and protocol upgrades are not served; use plain HTTP requests and streams.")
+        return UpgradeRefused(
+            "WebSocket sessions (OpenAI Realtime, Gemini Live) and other upgrades are not served: nothing meters them yet. "
+            "Use plain HTTP requests and event streams, such as /v1/responses or :streamGenerateContent."
+        )
     if not _HOST.fullmatch(headers.get(hdrs.HOST, "")):
         return Malformed("The Host header is not valid.")
     expect = headers.get(hdrs.EXPECT)

@@ -106,7 +106,7 @@ def unattributed(visit: Visit) -> Call | None:
 
 def refusal_row(visit: Visit, error: BaseException, duration_ms: float) -> Row | None:
     """Attempt 0 of a call that never went upstream; None where nobody was identified."""
-    call, ask = visit.call, visit.ask
+    call = visit.call
     if call is None:
         return None
     outcome, status, code = ending(error, 0)
@@ -114,7 +114,16 @@ def refusal_row(visit: Visit, error: BaseException, duration_ms: float) -> Row |
         outcome = Outcome.THROTTLED if error.kind == "throttled" else Outcome.DENIED
         if error.status >= 500:  # noqa: PLR2004
             outcome = Outcome.PROXY_ERROR
-    who, what = call.principal, call.attribution
+    return _row_here(call, visit, outcome, status, code, duration_ms)
+
+
+def answered_row(call: Call, visit: Visit, status: int, duration_ms: float) -> Row:
+    """Attempt 0 of a call that was answered here."""
+    return _row_here(call, visit, Outcome.OK, status, None, duration_ms)
+
+
+def _row_here(call: Call, visit: Visit, outcome: Outcome, status: int, code: str | None, duration_ms: float) -> Row:
+    ask, who, what = visit.ask, call.principal, call.attribution
     return Row(
         request_id=call.request_id,
         attempt=0,

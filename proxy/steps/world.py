@@ -21,6 +21,7 @@ class World:
     new_id: ports.NewId
     wire: ports.Wire
     permits: ports.Permits
+    catalog: ports.Catalog
     meters: ports.Meters
     books: ports.Books
     gauge: ports.Gauge

@@ -33,6 +33,7 @@ from proxy.steps.generation import Generation
 from proxy.steps.leases import Leases
 from proxy.steps.visit import Plan, Visit
 from proxy.steps.world import World
+from proxy.upstream.catalog import UpstreamCatalog
 from proxy.upstream.permits import UpstreamPermits
 
 NOON = 1_795_435_200  # 2026-11-23T12:00:00Z, a Monday
@@ -274,6 +275,7 @@ def make_world(gauge: Recorder | None = None, meters: NoonMeters | None = None, 
         new_id=lambda: REQUEST_ID,
         wire=CutWire(),
         permits=UpstreamPermits(lambda: 0.0),
+        catalog=UpstreamCatalog(CutWire(), lambda: 0.0),
         meters=meters,
         books=PaperBooks(),
         gauge=gauge,
