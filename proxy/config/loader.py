@@ -51,11 +51,12 @@ def load_settings(path: Path, environ: Mapping[str, str]) -> Settings:
 def _overrides(environ: Mapping[str, str], problems: list[Problem]) -> dict[str, object]:
     """Read what containers set from outside; the state folder is relative to where the process was started."""
     found: dict[str, object] = {}
-    if listen := environ.get("TALLYGATE_LISTEN"):
-        try:
-            found["listen"] = address(listen)
-        except ValueError as error:
-            problems.append(Problem("TALLYGATE_LISTEN", 0, 0, "", str(error)))
+    for member in ("listen", "admin"):
+        if said := environ.get(f"TALLYGATE_{member.upper()}"):
+            try:
+                found[member] = address(said)
+            except ValueError as error:
+                problems.append(Problem(f"TALLYGATE_{member.upper()}", 0, 0, "", str(error)))
     if state := environ.get("TALLYGATE_STATE"):
         found["state"] = Path(state).expanduser().absolute()
     return found
@@ -101,6 +102,7 @@ def _settings(path: Path, shape: SettingsShape, around: Surroundings) -> Setting
         drain=Drain(drain.delay, drain.max),
         limits=Limits(
             body_bytes=limits.body,
+            upload_bytes=limits.upload,
             header_timeout_s=limits.header_timeout,
             body_timeout_s=limits.body_timeout,
             body_rate_bytes=limits.body_rate,
