@@ -5,6 +5,7 @@ BIN    := $(VENV)/bin
 RUN    := $(VENV)/.installed-run
 DEV    := $(VENV)/.installed-dev
 BENCH  := $(VENV)/.installed-bench
+CLIENTS := .venv-clients
 PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check install
 UV     ?= uv
 
@@ -16,7 +17,7 @@ define install
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types layers format lock prices bench clean
+.PHONY: help run test lint types layers format lock prices bench clients clean
 
 help: ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -53,6 +54,15 @@ lock: ## resolve the dependencies anew into deploy/*.lock (needs uv)
 	$(UV) pip compile pyproject.toml --group build --universal --python-version 3.11 --generate-hashes --no-header -q -U -o deploy/requirements.lock
 	$(UV) pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-header -q -U -c deploy/requirements.lock -o deploy/requirements-dev.lock
 	$(UV) pip compile pyproject.toml --group bench --universal --python-version 3.11 --generate-hashes --no-header -q -c deploy/requirements-dev.lock -o deploy/requirements-bench.lock
+	$(UV) pip compile --group pyproject.toml:clients --universal --python-version 3.11 --generate-hashes --no-header -q -U -o deploy/requirements-clients.lock
+
+clients: $(CLIENTS)/.installed ## agents and libraries that the end-to-end tests run
+	npm ci --prefix tests/e2e/agents --no-audit --no-fund --silent
+
+$(CLIENTS)/.installed: deploy/requirements-clients.lock
+	@$(PYTHON) -m venv $(CLIENTS)
+	$(CLIENTS)/bin/python -m pip --quiet --disable-pip-version-check install --require-hashes -r $<
+	@touch $@
 
 prices: $(DEV) ## make the price table anew from the pinned genai-prices
 	$(BIN)/python -m tests.support.make_prices
@@ -61,4 +71,4 @@ bench: $(BENCH) ## interleaved with nginx and Envoy: CPU per request (PEERS=1 ad
 	$(BIN)/python -m tests.bench
 
 clean: ## remove the environment and caches, keep state and configuration
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info
+	rm -rf $(VENV) $(CLIENTS) .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info

@@ -14,7 +14,7 @@ import msgspec
 
 from proxy.domain.errors import BadRequest
 
-_PREFIX = re.compile(r"/p/(?P<project>[a-z0-9-]{1,64})(?:@(?P<ref>[A-Za-z0-9._%-]{1,128}))?(?P<rest>/.*)")
+_PREFIX = re.compile(r"/p/(?P<project>[a-z0-9-]{1,64})(?:@(?P<ref>[A-Za-z0-9._%-]{1,128}))?(?P<rest>/.*)?")
 _ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _TAG = re.compile(r"[A-Za-z0-9._-]{1,64}=[A-Za-z0-9._:@/ -]{0,128}")
 MAX_TAGS = 16
@@ -51,7 +51,7 @@ def parse(raw_path: str) -> Address:
             "ref of letters, digits, '.', '_', '-' and '%2F' for a slash.",
             code="invalid_attribution",
         )
-    return Address(found["rest"], query, key, found["project"], reference(unquote(ref)) if ref else None)
+    return Address(found["rest"] or "/", query, key, found["project"], reference(unquote(ref)) if ref else None)
 
 
 def reference(text: str) -> str:

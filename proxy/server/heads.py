@@ -30,6 +30,8 @@ _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}".encode
 CHUNKED = b"transfer-encoding: chunked"
 CLOSE = b"connection: close"
 KEEP_ALIVE = b"connection: keep-alive"
+# RFC 9110 15.5.22: with a 426 "the server MUST send an Upgrade header field"; 7.8: which Connection must name.
+SPOKEN = (b"upgrade: HTTP/1.1", b"connection: upgrade")
 
 
 def bodiless(method: str, status: int) -> bool:

@@ -21,9 +21,13 @@ class BadTarget(BadRequest):
 
 
 class UpgradeRefused(BadRequest):
-    """WebSocket and other protocols are not served here."""
+    """WebSocket and other protocols are not served here.
 
-    default_code = "upgrade_refused"
+    RFC 9110 15.5.22: 426 says so and names the protocol that is. Codex asks for a WebSocket first; told 426 it asks again
+    over HTTP at once, told 404, 405 or 501 after seven seconds, told 400 never.
+    """
+
+    status, default_code = 426, "upgrade_refused"
 
 
 class MethodRefused(BadRequest):

@@ -133,7 +133,7 @@ REFUSED = [
     (405, "9.3.8: TRACE", raw("TRACE /v1/x HTTP/1.1", "host: p")),
     (405, "a method no API has", raw("PROPFIND /v1/x HTTP/1.1", "host: p")),
     (
-        400,
+        426,
         "7.8: WebSocket",
         get(
             "/v1/x",
@@ -143,7 +143,7 @@ REFUSED = [
             "sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==",
         ),
     ),
-    (400, "7.8: another protocol", get("/v1/x", "connection: upgrade", "upgrade: foo")),
+    (426, "7.8: another protocol", get("/v1/x", "connection: upgrade", "upgrade: foo")),
     (417, "10.1.1: another expectation", post("/v1/x", b"hello", "expect: 200-ok")),
     (417, "10.1.1: one expectation too many", post("/v1/x", b"hello", "expect: 100-continue, foo")),
     (415, "8.4: gzip", post("/v1/x", b"\x1f\x8b", "content-encoding: gzip")),
@@ -168,6 +168,7 @@ def test_a_request_that_cannot_be_trusted_is_refused_and_its_connection_ends(
             heard = await caller.answer()
             assert heard.status == status
             assert heard.headers["connection"] == "close"
+            assert heard.headers.get("upgrade") == ("HTTP/1.1" if status == 426 else None)  # RFC 9110 15.5.22: a must
             assert json.loads(heard.body)["error"]["message"]
             assert await caller.rest() == b""  # the smuggled request is not answered
             assert "/v1/smuggled" not in desk.seen

@@ -93,7 +93,7 @@ HEADS = {
     "NUL in the key": (400, (("authorization", f"Bearer {CANARY}\0"),)),
     "a bare line feed in a header": (400, (("x-a", f"b\nx-c: {CANARY}\r"),)),
     "a name that is none": (400, ((f"x {CANARY}", "b"),)),
-    "an upgrade": (400, (("connection", "upgrade"), ("upgrade", "websocket"))),
+    "an upgrade": (426, (("connection", "upgrade"), ("upgrade", "websocket"))),
     "an expectation that nobody has": (417, (("expect", CANARY),)),
 }
 # fmt: on

@@ -18,13 +18,20 @@ def test_a_prefix_names_project_and_ref() -> None:
     assert (where.path, where.project, where.ref) == ("/v1/messages", "crm", "feature/pay-12")
 
 
+@pytest.mark.parametrize("base", ["/p/crm@PAY-12", "/p/crm@PAY-12/", "/p/crm@PAY-12?x=1"])
+def test_a_base_url_by_itself_is_the_root_of_its_project(base: str) -> None:
+    # Claude Code warms its connection up with HEAD of the base URL.
+    where = parse(base)
+    assert (where.path, where.project, where.ref) == ("/", "crm", "PAY-12")
+
+
 @pytest.mark.parametrize(
     "path",
     [
         "/p/",
         "/p/CRM/v1/messages",
-        "/p/crm",
         "/p/crm@/v1/x",
+        "/p/crm@PAY 12",
         "/p/cr%6d/v1/x",
         "/p/a@b@c/v1/x",
         "/p/crm@%zz/v1",
