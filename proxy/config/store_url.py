@@ -1,7 +1,9 @@
 """Where a store is: the URL of the configuration, read once.
 
-``redis://``, ``rediss://`` (TLS), ``unix://`` and, for Sentinel, ``redis+sentinel://host:port,host:port/name/db``. The
-query options are those of redis-py: ``db``, ``ssl_ca_certs``, ``ssl_certfile``, ``ssl_keyfile``. The password is in no repr.
+``redis://``, ``unix://``, ``redis+cluster://host:port,host:port`` (some of the nodes; the others are found) and, for Sentinel,
+``redis+sentinel://host:port,host:port/name/db``. With ``rediss`` instead of ``redis`` every connection is TLS, those to the
+Sentinels, too. The query options are those of redis-py: ``db``, ``ssl_ca_certs``, ``ssl_certfile``, ``ssl_keyfile``. Name and
+password are for the servers, not for Sentinels; the password is in no repr.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from proxy.domain.upstream import Secret
 _PORT: Final = 6379
 _SENTINEL_PORT: Final = 26379
 _OPTIONS: Final = frozenset({"db", "ssl_ca_certs", "ssl_certfile", "ssl_keyfile"})
-_SCHEMES: Final = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel")
+_SCHEMES: Final = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster")
 
 
 class Tls(msgspec.Struct, frozen=True):
@@ -37,7 +39,7 @@ class Tls(msgspec.Struct, frozen=True):
 
 
 class Endpoint(msgspec.Struct, frozen=True):
-    """A server, or the Sentinels that know it: then ``master`` is its name and ``sentinels`` are asked at every connect."""
+    """A server; or the Sentinels that know it as ``master``; or ``nodes`` of a cluster. Those two are asked at every connect."""
 
     host: str = ""
     port: int = _PORT
@@ -48,11 +50,14 @@ class Endpoint(msgspec.Struct, frozen=True):
     tls: Tls | None = None
     sentinels: tuple[tuple[str, int], ...] = ()
     master: str = ""
+    nodes: tuple[tuple[str, int], ...] = ()
 
     def __str__(self) -> str:
         """For people: where, never the password."""
         if self.sentinels:
-            return f"master {self.master} of " + ",".join(f"{host}:{port}" for host, port in self.sentinels)
+            return f"master {self.master} of {_joined(self.sentinels)}"
+        if self.nodes:
+            return f"cluster {_joined(self.nodes)}"
         return self.path or f"{self.host}:{self.port}"
 
     def login(self) -> list[tuple[str | int, ...]]:
@@ -72,8 +77,6 @@ def parse_endpoint(url: str) -> Endpoint:
         parts = urlsplit(url)
     except ValueError:  # whose words may repeat the password
         raise ValueError("a store's URL looks like redis://host:6379") from None
-    if parts.scheme.endswith("+cluster"):
-        raise ValueError("a cluster is not built yet; use redis:// or redis+sentinel://")
     if parts.scheme not in _SCHEMES:
         raise ValueError(f"a store's URL starts with one of {', '.join(f'{scheme}://' for scheme in _SCHEMES)}")
     options = dict(parse_qsl(parts.query))
@@ -92,6 +95,8 @@ def parse_endpoint(url: str) -> Endpoint:
         return msgspec.structs.replace(endpoint, path=unquote(parts.path), db=_db(options, ""))
     if parts.scheme.endswith("sentinel"):
         return _sentinel(endpoint, parts, hosts, options)
+    if parts.scheme.endswith("cluster"):
+        return _cluster(endpoint, parts, hosts, options)
     ((host, port),) = _addresses(hosts, _PORT, many=False)
     return msgspec.structs.replace(endpoint, host=host, port=port, db=_db(options, parts.path.strip("/")))
 
@@ -102,6 +107,16 @@ def _sentinel(endpoint: Endpoint, parts: SplitResult, hosts: str, options: Mappi
         raise ValueError("a Sentinel URL ends with the name of the master: redis+sentinel://host:26379/mymaster")
     sentinels = _addresses(hosts, _SENTINEL_PORT, many=True)
     return msgspec.structs.replace(endpoint, sentinels=sentinels, master=master, db=_db(options, db))
+
+
+def _cluster(endpoint: Endpoint, parts: SplitResult, hosts: str, options: Mapping[str, str]) -> Endpoint:
+    if _db(options, parts.path.strip("/")):
+        raise ValueError("a cluster has no databases: leave the number out")
+    return msgspec.structs.replace(endpoint, nodes=_addresses(hosts, _PORT, many=True))
+
+
+def _joined(addresses: tuple[tuple[str, int], ...]) -> str:
+    return ",".join(f"{host}:{port}" for host, port in addresses)
 
 
 def _addresses(hosts: str, default_port: int, *, many: bool) -> tuple[tuple[str, int], ...]:

@@ -1,9 +1,9 @@
 """The only room that knows Redis: the embedded engine, one multiplexed connection, and the scripts of the meters.
 
-From the process up: ``engine`` and ``engines`` start the private Valkeys; ``endpoint`` reads a URL, ``locate`` finds the server
-behind it, ``fitness`` refuses one that must not hold budgets; ``connection`` is one connection, ``store`` keeps one alive and
-runs ``scripts`` on it, with a ``breaker`` and a ``clock``. On these stand the two ports: ``meters`` (with the ``allowance`` for
-when the store is away) and ``settler``. What is counted, and when, is told in ``scripts/*.lua`` and nowhere else.
+From the process up: ``engine`` and ``engines`` start the private Valkeys; ``locate`` finds the server behind a URL, Sentinels or
+a cluster's nodes, ``fitness`` refuses one that must not hold budgets; ``connection`` is one connection, ``shard`` keeps one alive
+and runs ``scripts`` on it, with a ``breaker`` and a ``clock``; ``store`` knows which shard has an org's keys. On these stand the
+two ports: ``meters`` (with the ``allowance`` for when the store is away) and ``settler``. What is counted, and when, is told in ``scripts/*.lua`` and nowhere else.
 
 Every failure that leaves this room is a ``StoreAway``.
 """

@@ -16,6 +16,15 @@ def applied(org: str) -> str:
     return f"{{{org}}}:applied"
 
 
+def never(org: str) -> str:
+    """A key that is never written: while a slot moves, the engine refuses whoever names a key that it does not have.
+
+    So a script that declares this one does not run while some keys of its org have left and others have not (TRYAGAIN and
+    ASK in the Redis cluster specification). Scripts that declare a new hold or its void mark need no more.
+    """
+    return f"{{{org}}}:never"
+
+
 def hold(org: str, hold_id: str) -> str:
     """Hash: what a hold took, or the tombstone of one that was swept or finished."""
     return f"{{{org}}}:h:{hold_id}"
@@ -24,3 +33,8 @@ def hold(org: str, hold_id: str) -> str:
 def void(org: str, hold_id: str) -> str:
     """Mark of a hold that was given up."""
     return f"{{{org}}}:void:{hold_id}"
+
+
+def org_of(key: str) -> str:
+    """The org of any key of ours."""
+    return key[1 : key.index("}")]

@@ -33,6 +33,7 @@ class StoreMeters:
 
     def __init__(self, store: Store, *, lease_s: float = LEASE_S, workers: int = 1) -> None:
         self._store = store
+        self._clock = store.clock
         self._allowance = Allowance(workers, round(lease_s * 1_000_000))
         self._lease_ms = round(lease_s * 1000)
         self._owed: dict[str, str] = {}  # holds given up whose release has not arrived: id to org
@@ -50,7 +51,7 @@ class StoreMeters:
         try:
             held = await self._hold(hold)
         except StoreAway:
-            if self._store.up:
+            if self._store.of(hold.org).up:
                 raise
             local = self._allowance.hold(hold, wishes, self.time_us()) if len(wishes) == len(hold.draws) else None
             if local is None:
@@ -61,28 +62,28 @@ class StoreMeters:
 
     def time_us(self) -> int:
         """The store's clock as known here, in microseconds since 1970, without asking."""
-        return self._store.clock.time_us()
+        return self._clock.time_us()
 
     async def spent(self, key: str) -> tuple[int, int]:
         """What a budget's key has spent, and holds, in nano-dollars. Raises ``StoreAway``."""
-        spent, held = await self._store.command("HMGET", key, "s", "r")
+        spent, held = await self._store.of(keys.org_of(key)).command("HMGET", key, "s", "r")
         return int(spent or 0), int(held or 0)
 
     def touch(self, hold: Hold, so_far_nusd: int) -> None:
         """Refresh the lease, and say what an orphan would cost by now; a hold that was swept or lost is taken again."""
-        if not self._store.up:
+        if not self._store.of(hold.org).up:
             self._allowance.touch(hold.id, so_far_nusd, self.time_us())
         self._background(self._touch(hold, so_far_nusd))
 
     def ended(self, hold: Hold, nusd: int) -> None:
         """Tell the local allowance what a call cost in the end; while the store is up, settlement tells the store."""
-        if not self._store.up:
+        if not self._store.of(hold.org).up:
             self._allowance.ended(hold, nusd)
 
     def release(self, hold: Hold) -> None:
         """Give a hold up unused and refuse its id for 60 s, now or as soon as the store is back."""
         self._owe(hold.id, hold.org)
-        if self._store.connected:
+        if self._store.of(hold.org).connected:
             self._background(self._release(hold.id, hold.org))
 
     async def drain(self) -> None:
@@ -92,23 +93,27 @@ class StoreMeters:
 
     async def _hold(self, hold: Hold) -> Held:
         names = (keys.open_holds(hold.org), keys.hold(hold.org, hold.id), keys.void(hold.org, hold.id))
+        shard = self._store.of(hold.org)
+        self._clock = shard.clock
         try:
-            reply = await self._store.run("hold", names, hold.id, self._lease_ms, *_contents(hold))
+            reply = await shard.run("hold", names, hold.id, self._lease_ms, *_contents(hold))
         except (Unsent, Refused):
             raise
         except BaseException:
             self.release(hold)
             raise
-        self._store.clock.heard(reply[1])
+        shard.clock.heard(reply[1])
         return _held(reply)
 
     async def _touch(self, hold: Hold, so_far_nusd: int) -> None:
         names = (keys.open_holds(hold.org), keys.hold(hold.org, hold.id), keys.void(hold.org, hold.id))
-        await self._store.run("touch", names, hold.id, self._lease_ms, min(so_far_nusd, EXACT), *_contents(hold))
+        await self._store.of(hold.org).run(
+            "touch", names, hold.id, self._lease_ms, min(so_far_nusd, EXACT), *_contents(hold)
+        )
 
     async def _release(self, hold_id: str, org: str) -> None:
         names = (keys.open_holds(org), keys.hold(org, hold_id), keys.void(org, hold_id))
-        await self._store.run("release", names, hold_id, REFUSE_S, deadline_s=_PATIENCE_S, anyway=True)
+        await self._store.of(org).run("release", names, hold_id, REFUSE_S, deadline_s=_PATIENCE_S, anyway=True)
         self._owed.pop(hold_id, None)
 
     def _owe(self, hold_id: str, org: str) -> None:

@@ -16,7 +16,7 @@ _PARTS: Final = {
     "hold": ("common", "hold"),
     "touch": ("common", "touch"),
     "release": ("common", "returning", "release"),
-    "claim": ("common", "claim"),
+    "claim": ("common", "returning", "claim"),
     "settle": ("common", "returning", "endings", "settle"),
     "totals": ("common", "returning", "endings", "totals"),
 }

@@ -41,8 +41,8 @@ class StoreSettler:
         """
         for batch in _batches(settlements):
             org, journal = batch[0].org, batch[0].journal
-            names = (keys.open_holds(org), keys.applied(org))
-            gap, applied, broken = await self._store.run(
+            names = (keys.open_holds(org), keys.applied(org), keys.never(org))
+            gap, applied, broken = await self._store.of(org).run(
                 "settle", names, journal, *_entries(batch), deadline_s=_DEADLINE_S
             )
             _report(broken, org)
@@ -51,7 +51,7 @@ class StoreSettler:
 
     async def applied(self, org: str, journal: str) -> int | None:
         """The last entry counted; None when the store knows nothing of this journal. Raises ``StoreAway``."""
-        reply = await self._store.command("HGET", keys.applied(org), journal, deadline_s=_DEADLINE_S)
+        reply = await self._store.of(org).command("HGET", keys.applied(org), journal, deadline_s=_DEADLINE_S)
         return None if reply is None else int(reply)
 
     async def post_totals(
@@ -63,15 +63,15 @@ class StoreSettler:
         replace: they are counted as part of ``totals``, and end their holds in the same step. Raises ``StoreAway``; posting
         again is safe.
         """
-        names = (keys.open_holds(org), keys.applied(org))
-        _, _, broken = await self._store.run(
+        names = (keys.open_holds(org), keys.applied(org), keys.never(org))
+        _, _, broken = await self._store.of(org).run(
             "totals", names, journal, seq, pack_charges(totals), *_entries(recent), deadline_s=_TOTALS_S
         )
         _report(broken, org)
 
     async def open_holds(self, org: str) -> list[str]:
         """Ids of all holds of an org that have not ended. Raises ``StoreAway``."""
-        reply = await self._store.command("ZRANGE", keys.open_holds(org), 0, -1, deadline_s=_DEADLINE_S)
+        reply = await self._store.of(org).command("ZRANGE", keys.open_holds(org), 0, -1, deadline_s=_DEADLINE_S)
         return [name.decode() for name in reply]
 
     async def claim_expired(self, org: str, limit: int) -> list[Expired]:
@@ -80,15 +80,16 @@ class StoreSettler:
         None within one lease of a connect, a jump of the store's clock or a start of the engine: until then their owners
         may not have had the time to refresh them. Raises ``StoreAway``.
         """
-        if self._store.clock.steady_s() < self._lease_s:
+        shard = self._store.of(org)
+        if shard.clock.steady_s() < self._lease_s:
             return []
-        state, *orphans = await self._store.run(
+        state, *orphans = await shard.run(
             "claim",
-            (keys.open_holds(org),),
+            (keys.open_holds(org), keys.never(org)),
             round(self._lease_s * 1000),
             round(self._claim_s * 1000),
             limit,
-            self._store.clock.time_us(),
+            shard.clock.time_us(),
             _TOLERANCE_US,
             deadline_s=_DEADLINE_S,
         )

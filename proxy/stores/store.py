@@ -1,255 +1,84 @@
-"""The store as the meters see it: scripts that run, or ``StoreAway`` at once.
+"""The store as the meters see it: whoever asks for an org is given the shard that has its keys.
 
-Behind it a task keeps one connection: it connects, follows failovers, watches for silence, listens to the store's clock and
-says when the store has returned. Behaviour in failure: a call fails after its deadline (50 ms), from the third in a row on
-at once, until the store was seen alive again; nothing here waits for it on a call's time.
+A server, or what Sentinels stand for, is one shard for all orgs. In a cluster every org has its own, because all its keys
+lie in one slot; it is connected to when the org is first asked for. So nobody here routes single commands, and a node that
+fails takes nobody with it whose keys are elsewhere.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
-from typing import Any, Final
+from collections.abc import Callable
 
 from proxy.config.store_url import Endpoint
-from proxy.domain.errors import StoreAway
-from proxy.stores.breaker import Breaker
 from proxy.stores.clock import StoreClock
-from proxy.stores.connection import DEADLINE_S, Connection, Value, open_connection
-from proxy.stores.errors import Refused, Unanswered, Unfit, Unsent
-from proxy.stores.fitness import check, read_server
-from proxy.stores.locate import locate
-from proxy.stores.scripts import load_scripts
-
-_log = logging.getLogger(__name__)
-_ELSEWHERE: Final = frozenset(
-    {"READONLY", "LOADING", "MASTERDOWN", "MOVED", "ASK", "TRYAGAIN", "CLUSTERDOWN", "NOREPLICAS"}
-)  # nothing was done here: another server, or the same one later, will do it
-_CONNECT_S: Final = 2.0
-_SILENCE_S: Final = 2.0  # a connection that waits this long for a byte is given up
-_HEARTBEAT_S: Final = 1.0
-_BACKOFF_S: Final = (0.02, 1.0)
+from proxy.stores.connection import DEADLINE_S
+from proxy.stores.locate import Locator
+from proxy.stores.shard import Shard
 
 
 class Store:
-    """One server, or what stands behind its name. Made in the loop that uses it; ``start`` once, ``close`` once."""
+    """All shards. Made in the loop that uses it; ``start`` once, ``close`` once."""
 
     def __init__(self, endpoint: Endpoint, *, deadline_s: float = DEADLINE_S, may_evict: bool = False) -> None:
-        self._loop = asyncio.get_running_loop()
         self._endpoint = endpoint
         self._deadline_s = deadline_s
         self._may_evict = may_evict
-        self._scripts = load_scripts()
-        self._breaker = Breaker()
-        self._connection: Connection | None = None
-        self._keeper: asyncio.Task[None] | None = None
-        self._wake = asyncio.Event()
-        self._there = asyncio.Event()
+        self._locator = Locator(endpoint)
         self._on_return: list[Callable[[], None]] = []
-        self.clock = StoreClock(time.monotonic, time.time)
-        self.fault = "not connected yet"  # why the store is away; "" while it is there
+        self._shards: dict[str, Shard] = {}
+        self._whole = None if endpoint.nodes else self._new("")
+        self._wall = StoreClock(time.monotonic, time.time)
 
     @property
     def up(self) -> bool:
-        """Whether a call would be sent now."""
-        connection = self._connection
-        return connection is not None and not connection.lost.done() and not self._breaker.open
+        """Whether calls would be sent now, on every shard that was asked for."""
+        return all(shard.up for shard in self._shards.values())
 
     @property
-    def connected(self) -> bool:
-        """Whether there is a connection, be it one that does not answer just now."""
-        return self._connection is not None
+    def fault(self) -> str:
+        """Why a shard is away; "" while all are there."""
+        return next((shard.fault for shard in self._shards.values() if shard.fault), "")
+
+    @property
+    def clock(self) -> StoreClock:
+        """The clock of the server; in a cluster the wall clock, for its shards have their own."""
+        return self._whole.clock if self._whole else self._wall
+
+    def of(self, org: str) -> Shard:
+        """The shard that has an org's keys."""
+        return self._whole or self._shards.get(org) or self._begin(org)
 
     def on_return(self, callback: Callable[[], None]) -> None:
-        """Have ``callback`` called whenever the store is back: after every connect, and when it answers again."""
+        """Have ``callback`` called whenever a shard is back: after every connect, and when it answers again."""
         self._on_return.append(callback)
 
     def start(self) -> None:
         """Begin to connect, in the background."""
-        self._keeper = self._loop.create_task(self._keep(), name="store")
+        if self._whole:
+            self._whole.start()
 
     async def wait_up(self, timeout_s: float) -> None:
-        """Wait for the store. Raises ``StoreAway`` with the last fault when it did not come."""
-        try:
-            async with asyncio.timeout(timeout_s):
-                await self._there.wait()
-        except TimeoutError:
-            raise StoreAway(f"the store at {self._endpoint} is away: {self.fault}") from None
+        """Wait for the shards that were asked for. Raises ``StoreAway`` with the last fault when one did not come."""
+        for shard in self._shards.values():
+            await shard.wait_up(timeout_s)
 
     async def close(self) -> None:
-        """Let go of the connection; whoever still waits gets ``Unanswered``."""
-        if self._keeper is not None:
-            self._keeper.cancel()
-            await asyncio.wait((self._keeper,))
-        if self._connection is not None:
-            self._connection.abort()
-        self._connection = None
-        self._there.clear()
+        """Let go of all connections; whoever still waits gets ``Unanswered``."""
+        await asyncio.gather(*(shard.close() for shard in self._shards.values()))
 
-    async def run(
-        self, name: str, keys: Sequence[str], *args: Value, deadline_s: float | None = None, anyway: bool = False
-    ) -> Any:
-        """Run a script and return its reply. Raises ``Unsent``, ``Unanswered`` or ``Refused``.
+    def _begin(self, org: str) -> Shard:
+        shard = self._new(org)
+        shard.start()
+        return shard
 
-        A script that the engine does not know is loaded and sent once more; a server that is not (or not yet) the right one
-        is left, and the call sent once more to the one that is. All within the deadline. ``anyway`` sends past an open
-        breaker: for what must follow an earlier call down the same connection.
-        """
-        script = self._scripts[name]
-        command = ("EVALSHA", script.sha, len(keys), *keys, *args)
-        connection = self._ready(anyway=anyway)
-        within_s = deadline_s or self._deadline_s
-        until = self._loop.time() + within_s
-        try:
-            return await self._answer(connection.call(*command, deadline_s=within_s))
-        except Refused as refusal:
-            if refusal.code == "NOSCRIPT":
-                connection.tell("SCRIPT", "LOAD", script.text)
-            elif refusal.code in _ELSEWHERE:
-                await self._elsewhere(connection, refusal, until)
-            else:
-                raise
-        return await self._answer(self._ready(anyway=anyway).call(*command, deadline_s=until - self._loop.time()))
-
-    async def command(self, *command: Value, deadline_s: float | None = None) -> Any:
-        """Run a plain command; as ``run``, without second tries."""
-        return await self._answer(self._ready().call(*command, deadline_s=deadline_s))
-
-    def _ready(self, *, anyway: bool = False) -> Connection:
-        if self._connection is None or (self._breaker.open and not anyway):
-            raise Unsent(f"the store is away: {self.fault}")
-        return self._connection
-
-    async def _answer(self, future: asyncio.Future[Any]) -> Any:
-        try:
-            reply = await future
-        except Unanswered as error:
-            if self._breaker.failed():
-                self._say(str(error))
-                self._wake.set()
-            raise
-        self._breaker.succeeded()
-        return reply
-
-    async def _elsewhere(self, connection: Connection, refusal: Refused, until: float) -> None:
-        """Leave a server that cannot serve; others who wait for its replies still get them."""
-        if self._connection is connection:
-            self._lose(str(refusal))
-            connection.retire()
-            self._loop.call_later(_SILENCE_S, connection.abort)
-            self._wake.set()
-        with suppress(TimeoutError):
-            async with asyncio.timeout_at(until):
-                await self._there.wait()
-
-    async def _keep(self) -> None:
-        pause_s = 0.0
-        while True:
-            try:
-                connection = await self._connect()
-            except Exception as error:  # noqa: BLE001  # whatever is wrong with a server, the keeper must outlive it
-                self._say(str(error) or type(error).__name__, loud=isinstance(error, Unfit))
-                pause_s = _longer(pause_s)
-                await asyncio.sleep(pause_s)
-                continue
-            pause_s = 0.0
-            self._connection = connection
-            self.clock.unsettle()
-            self._returned()
-            await self._watch(connection)
-            if self._connection is connection:
-                self._lose("the connection was lost")
-                connection.abort()
-
-    async def _connect(self) -> Connection:
-        async with asyncio.timeout(_CONNECT_S):
-            connection = await open_connection(await locate(self._endpoint), self._deadline_s)
-        connection.lost.add_done_callback(lambda _: self._wake.set())
-        try:
-            await self._greet(connection)
-        except BaseException:
-            connection.abort()
-            raise
-        return connection
-
-    async def _greet(self, connection: Connection) -> None:
-        """Log in, check the server, load the scripts: one write, one answer."""
-
-        def ask(*command: Value) -> asyncio.Future[Any]:
-            return connection.call(*command, deadline_s=_CONNECT_S)
-
-        login = [ask(*command) for command in self._endpoint.login()]
-        info, policy = ask("INFO"), ask("CONFIG", "GET", "maxmemory-policy")
-        loads = [ask("SCRIPT", "LOAD", script.text) for script in self._scripts.values()]
-        clock = ask("TIME")
-        replies = await asyncio.gather(*login, info, *loads, clock, policy, return_exceptions=True)
-        for reply in replies[:-1]:
-            if isinstance(reply, BaseException):
-                raise reply
-        check(read_server(info.result()), replies[-1], may_evict=self._may_evict)
-        self._heard_time(clock.result())
-
-    async def _watch(self, connection: Connection) -> None:
-        """Stay until the connection is lost or no longer ours: ask the time now and then, and oftener while in doubt."""
-        doubt_s = 0.0
-        while True:
-            self._wake.clear()
-            if self._connection is not connection or connection.lost.done():
-                return
-            with suppress(TimeoutError):
-                async with asyncio.timeout(doubt_s or _HEARTBEAT_S):
-                    await self._wake.wait()
-            if self._connection is not connection or connection.lost.done():
-                return
-            if await self._alive(connection):
-                doubt_s = 0.0
-            elif connection.silent_s() > _SILENCE_S:
-                return
-            else:
-                doubt_s = _longer(doubt_s)
-
-    async def _alive(self, connection: Connection) -> bool:
-        try:
-            self._heard_time(await connection.call("TIME"))
-        except StoreAway as error:
-            if self._breaker.failed():
-                self._say(str(error))
-            return False
-        if self._breaker.open:
-            self._returned()
-        return True
-
-    def _heard_time(self, reply: Any) -> None:
-        seconds, micros = reply
-        self.clock.heard(int(seconds) * 1_000_000 + int(micros))
+    def _new(self, org: str) -> Shard:
+        shard = self._shards[org] = Shard(
+            self._locator, org, self._on_return, deadline_s=self._deadline_s, may_evict=self._may_evict
+        )
+        return shard
 
     def _returned(self) -> None:
-        self._breaker.close()
-        if self.fault:
-            _log.info("the store at %s is there", self._endpoint)
-        self.fault = ""
-        self._there.set()
         for callback in self._on_return:
-            try:
-                callback()
-            except Exception:  # noqa: BLE001  # the keeper must outlive whatever others do on our return
-                _log.exception("what should happen when the store returns went wrong")
-
-    def _lose(self, reason: str) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            self._say(reason)
-        self._there.clear()
-
-    def _say(self, fault: str, *, loud: bool = False) -> None:
-        if fault != self.fault:
-            _log.log(logging.ERROR if loud else logging.WARNING, "the store at %s is away: %s", self._endpoint, fault)
-        self.fault = fault
-        self._there.clear()
-
-
-def _longer(pause_s: float) -> float:
-    return min(max(2 * pause_s, _BACKOFF_S[0]), _BACKOFF_S[1])
+            callback()

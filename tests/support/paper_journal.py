@@ -1,7 +1,8 @@
 """The file of a machine's journals, on paper: the rules that ``proxy/journal`` keeps with SQLite, in a page.
 
-Entries are numbered per journal. One row stands for a call: a final one replaces a swept one, which stays as a neutral
-entry; nothing replaces a final one; a second sweep finds the row that stands and sends that entry again.
+Entries are numbered per journal. One row stands for an attempt, whichever of its holds it ends: a final one replaces a swept
+one, which stays as a neutral entry; nothing replaces a final one; a second sweep finds the row that stands and sends that
+entry again.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ class PaperJournals:
     def __init__(self, org: str, names: Sequence[str]) -> None:
         self._org = org
         self._entries: dict[str, list[Entry]] = {name: [] for name in names}
-        self._standing: dict[str, tuple[str, int]] = {}  # hold id: journal and index of the row that stands for it
+        self._standing: dict[str, tuple[str, int]] = {}  # attempt: journal and index of its row
 
     def last(self, name: str) -> int:
         """The last seq of a journal."""
@@ -37,8 +38,8 @@ class PaperJournals:
 
     def end(self, name: str, hold_id: str, charges: tuple[Charge, ...]) -> None:
         """Write the final row of a call."""
-        if hold_id in self._standing:
-            journal, index = self._standing[hold_id]
+        if _attempt(hold_id) in self._standing:
+            journal, index = self._standing[_attempt(hold_id)]
             old = self._entries[journal][index]
             assert old.swept, "one call, two ends"
             old.void = True
@@ -46,8 +47,8 @@ class PaperJournals:
 
     def sweep(self, name: str, hold_id: str, charges: tuple[Charge, ...]) -> Settlement | None:
         """Write a swept row, or return the entry that stands already: it is to be sent again."""
-        if hold_id in self._standing:
-            journal, index = self._standing[hold_id]
+        if _attempt(hold_id) in self._standing:
+            journal, index = self._standing[_attempt(hold_id)]
             return self.read(journal, index, 1)[0]
         self._write(name, Entry(hold_id, charges, swept=True))
         return None
@@ -77,4 +78,9 @@ class PaperJournals:
 
     def _write(self, name: str, entry: Entry) -> None:
         self._entries[name].append(entry)
-        self._standing[entry.hold_id] = name, len(self._entries[name]) - 1
+        self._standing[_attempt(entry.hold_id)] = name, len(self._entries[name]) - 1
+
+
+def _attempt(hold_id: str) -> str:
+    """``r:1`` of ``r:1.2``, the third hold that an attempt asked for."""
+    return hold_id.partition(".")[0]

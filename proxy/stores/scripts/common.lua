@@ -4,6 +4,9 @@
 -- where code = kind + 4 * unit + 16 * enforce. A charge is five: key, kind, amount, interval us, period end s.
 -- Both travel as one flat MessagePack array: a quarter of the cost of arguments one by one, and exact.
 --
+-- Keys that only the rows name lie in the slot of those that are declared. {org}:never does not exist: a script that names
+-- it, or a hold that is new, is refused by the engine while that slot is on its way to another node, before its first line.
+--
 -- Numbers go back to commands as %d strings only. tostring() keeps 14 digits, and Redis 7.0 refuses "-0".
 local BUDGET, RATE, PARALLEL = 0, 1, 2
 local EXACT = 9007199254740992    -- 2^53: the largest whole number a script can count to

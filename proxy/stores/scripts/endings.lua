@@ -47,41 +47,49 @@ local function bury(key, field, value, ttl_s)
 end
 
 -- Counted now or before, a sweep leaves its charge where a final entry will look for it.
-local function sweep(entry, key, held, counts, in_sums)
+local function sweep(entry, key, grave, held, counts, in_sums)
   local draws, swept, final = held[1], held[4], held[5]
   if draws then give_back(entry.id, draws, held[2], entry.actual) end
-  local stands = swept or final -- another entry is charged for this hold
+  local stands = swept or final -- another entry is charged for this attempt
   if counts and not stands then charge(entry.charges, 1) end
   if in_sums and stands then charge(entry.charges, -1) end
-  if draws or not final then bury(key, 'swept', swept or entry.blob, KEPT_S) end
+  if draws then redis.call('DEL', key) end
+  if not final then bury(grave, 'swept', swept or entry.blob, KEPT_S) end
 end
 
-local function finish(entry, key, held, counts)
+local function finish(entry, key, grave, held, counts)
   local draws, swept, final = held[1], held[4], held[5]
   local claimed = draws and (held[3] or lapsed(entry.id))
   if draws then give_back(entry.id, draws, held[2], entry.actual) end
   if counts then charge(entry.charges, 1) end
-  if swept then take_back(swept, entry.actual) end
-  if swept or claimed then
-    bury(key, 'final', '1', KEPT_S)
-  elseif draws then
-    redis.call('DEL', key)
-  elseif counts and not final then
-    bury(key, 'final', '1', LATE_S)
+  if swept then take_back(swept, grave == key and entry.actual or {}) end
+  if draws then redis.call('DEL', key) end
+  if swept or claimed or grave ~= key then -- of the holds that were given up, one may be claimed
+    bury(grave, 'final', '1', KEPT_S)
+  elseif counts and not draws and not final then
+    bury(grave, 'final', '1', LATE_S)
   end
 end
 
--- Ends the hold of an entry. `counts`: its charges are not counted yet; `in_sums`: they were part of sums just now.
+-- Ends the hold of an entry, and the first one of its attempt. `counts`: its charges are not counted yet; `in_sums`: they
+-- were part of sums just now.
 local function conclude(entry, counts, in_sums)
   if entry.id == '' then
     if counts then charge(entry.charges, 1) end
     return
   end
+  local first = first_name(entry.id)
   local key = prefix .. 'h:' .. entry.id
+  local grave = first == entry.id and key or prefix .. 'h:' .. first
   local held = redis.call('HMGET', key, 'draws', 'said', 'claimed', 'swept', 'final')
+  if grave ~= key then
+    local given_up = redis.call('HMGET', grave, 'draws', 'said', 'swept', 'final')
+    if given_up[1] then give_back(first, given_up[1], given_up[2], {}) end
+    held[4], held[5] = given_up[3], given_up[4]
+  end
   if entry.swept then
-    sweep(entry, key, held, counts, in_sums)
+    sweep(entry, key, grave, held, counts, in_sums)
   else
-    finish(entry, key, held, counts)
+    finish(entry, key, grave, held, counts)
   end
 end

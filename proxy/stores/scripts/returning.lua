@@ -1,4 +1,7 @@
 -- returning.lua: how a hold gives back what it took. Shared by release.lua, settle.lua and totals.lua, behind common.lua.
+--
+-- An attempt that gave a hold up because its answer was late takes another by the next name: "r:1", "r:1.1", "r:1.2". They
+-- are one row in the journals, so they share one tombstone, which lies at the first name.
 local broken = 0    -- meters that could not be written: foreign values under our keys
 
 -- One meter that holds a foreign value must not stop a settlement half way: it is skipped and reported.
@@ -32,4 +35,8 @@ local function give_back(id, draws, said, actual)
     end
   end
   redis.call('ZREM', KEYS[1], id)
+end
+
+local function first_name(id)
+  return string.find(id, '.', 1, true) and string.match(id, '^(.+)%.%d+$') or id
 end

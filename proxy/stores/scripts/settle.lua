@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- settle.lua: count the entries of one journal, in its order, each once, and end their holds.
 --
--- KEYS[1] {org}:open   KEYS[2] {org}:applied
+-- KEYS[1] {org}:open   KEYS[2] {org}:applied   KEYS[3] {org}:never
 -- ARGV    journal, then entries
 -- Reply   {gap (0|1), applied (-1 unknown), broken meters}
 --

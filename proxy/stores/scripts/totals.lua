@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- totals.lua: a store that knows nothing of a journal takes over all it has spent, once, instead of every entry again.
 --
--- KEYS[1] {org}:open   KEYS[2] {org}:applied
+-- KEYS[1] {org}:open   KEYS[2] {org}:applied   KEYS[3] {org}:never
 -- ARGV    journal, seq of its last entry, charges (per meter, summed over the journal), then entries: those that may have
 --         a hold or a sweep here; their charges are part of the sums
 -- Reply   {posted (0|1), applied, broken meters}

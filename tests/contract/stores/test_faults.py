@@ -96,7 +96,7 @@ async def test_a_hanging_engine_costs_one_deadline_then_nothing_and_recovers(own
         held = await meters.hold(a_hold("after", budget(1)))
         assert held.levels[0].level == 1
         assert (await meters.hold(a_hold("late0", budget(1)))).state is HoldState.VOID
-        assert await store.command("ZRANGE", "{acme}:open", 0, -1) == [b"before", b"after"]
+        assert await store.of("acme").command("ZRANGE", "{acme}:open", 0, -1) == [b"before", b"after"]
 
 
 async def test_holds_given_up_on_a_connection_that_died_are_given_back(own_engine: Engine) -> None:
@@ -107,8 +107,9 @@ async def test_holds_given_up_on_a_connection_that_died_are_given_back(own_engin
         os.kill(own_engine.pid, signal.SIGSTOP)
         with pytest.raises(Unanswered):
             await meters.hold(a_hold("late", budget(100)))
-        assert store._connection
-        store._connection.abort()
+        connection = store.of("acme")._connection
+        assert connection
+        connection.abort()
         os.kill(own_engine.pid, signal.SIGCONT)
         await store.wait_up(10)
         await until(lambda: not meters._owed)
@@ -233,7 +234,7 @@ async def test_a_password_opens_the_store_and_is_never_shown(own_engine: Engine)
         raw.config_set("requirepass", "s3cret")
     async with a_store(f"unix://:s3cret@{own_engine.socket}?db=3") as store:
         await store.wait_up(5)
-        await store.command("SET", "x", 1)
+        await store.of("acme").command("SET", "x", 1)
         assert "s3cret" not in repr(store._endpoint) + str(store._endpoint)
     async with a_store(f"unix://:wr0ng@{own_engine.socket}") as store:
         with pytest.raises(StoreAway, match="WRONGPASS") as away:

@@ -22,8 +22,9 @@ def expire(raw: redis.Redis, hold_id: str = "h1") -> None:
 
 async def ready_to_sweep(settler: StoreSettler) -> None:
     """Wait until one lease has passed since the connect and the start of the engine."""
-    await asyncio.sleep(settler._lease_s - settler._store.clock.steady_s() + 0.01)
-    while int((await settler._store.command("INFO", "server")).split(b"uptime_in_seconds:")[1].split()[0]) < 1:  # noqa: ASYNC110  # the engine has no event for its age
+    shard = settler._store.of("acme")
+    await asyncio.sleep(settler._lease_s - shard.clock.steady_s() + 0.01)
+    while int((await shard.command("INFO", "server")).split(b"uptime_in_seconds:")[1].split()[0]) < 1:  # noqa: ASYNC110  # the engine has no event for its age
         await asyncio.sleep(0.05)
 
 
@@ -59,7 +60,7 @@ async def test_nothing_is_claimed_within_one_lease_of_a_connect(
     await ready_to_sweep(settler)
     await meters.hold(a_hold("h1", budget(400)))
     expire(raw)
-    settler._store.clock.unsettle()
+    settler._store.of("acme").clock.unsettle()
     assert await settler.claim_expired("acme", 10) == []
 
 
@@ -69,7 +70,7 @@ async def test_nothing_is_claimed_from_a_young_engine_or_by_a_wrong_clock(
     await ready_to_sweep(settler)
     await meters.hold(a_hold("h1", budget(400)))
     expire(raw)
-    run, now_us = settler._store.run, meters.time_us()
+    run, now_us = settler._store.of("acme").run, meters.time_us()
     assert await run("claim", (OPEN,), 10**9, 1000, 10, now_us, 2_000_000) == [1]
     assert await run("claim", (OPEN,), 500, 1000, 10, now_us + 10_000_000, 2_000_000) == [2]
     assert raw.zscore(OPEN, "h1") == 1

@@ -1,129 +1,65 @@
-"""A store behind Sentinel is followed through a failover."""
+"""A store behind Sentinel is found through whichever of them lives, and followed through a failover."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
-import subprocess
-import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 import redis
 
 from proxy.config.store_url import parse_endpoint
 from proxy.domain.errors import StoreAway
-from proxy.domain.meter import Held, HoldState
-from proxy.stores.engine import Engine, embedded_binary, store_flags
+from proxy.domain.meter import HoldState
 from proxy.stores.meters import StoreMeters
 from proxy.stores.store import Store
-from tests.support.engines import short_folder
+from tests.support.ledger_truth import check_rest
 from tests.support.meters import a_hold, budget
+from tests.support.paper_load import PaperLoad
+from tests.support.running import free_port
+from tests.support.sentinels import SentinelPair, running_pair
+from tests.support.servers import wait_for
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+@pytest.fixture(scope="module")
+def pair() -> Iterator[SentinelPair]:
+    with running_pair("valkey") as found:  # of one kind: what is ours does not depend on it
+        yield found
 
 
-@pytest.fixture
-def sentinel_port() -> Iterator[int]:
-    """The port of a Sentinel that watches a master and its replica; of one kind, for a failover takes ten seconds."""
-    binary, ports = embedded_binary(), (free_port(), free_port(), free_port())
-    with ExitStack() as stack:
-        folder = stack.enter_context(short_folder())
-        for name, port, extra in (("a", ports[0], ()), ("b", ports[1], ("--replicaof", f"127.0.0.1 {ports[0]}"))):
-            flags = (
-                *store_flags(),
-                "--port",
-                str(port),
-                "--bind",
-                "127.0.0.1",
-                "--repl-diskless-sync-delay",
-                "0",
-                *extra,
-            )
-            engine = Engine(name, folder, flags, binary=binary)
-            stack.callback(engine.stop)
-            engine.start()
-        with redis.Redis(port=ports[1], decode_responses=True) as replica:
-            while replica.info("replication")["master_link_status"] != "up":
-                time.sleep(0.05)
-        stack.callback(watch(binary, folder, ports[2], ports[0]))
-        yield ports[2]
+async def test_a_sentinel_that_is_dead_or_silent_does_not_hide_the_others(pair: SentinelPair) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # the kernel accepts, and nobody ever speaks
+        ports = free_port(), silent.getsockname()[1], pair.ports[0]
+        named = ",".join(f"127.0.0.1:{port}" for port in ports)
+        store = Store(parse_endpoint(f"redis+sentinel://{named}/main"), deadline_s=2)
+        store.start()
+        await store.wait_up(10)
+        assert (await StoreMeters(store).hold(a_hold("h", budget(1)))).state is HoldState.ADMITTED
+        await store.close()
 
 
-def watch(binary: str, folder: Path, port: int, master_port: int) -> Callable[[], None]:
-    """Start a Sentinel; returns what ends it."""
-    settings = folder / "sentinel.conf"
-    settings.write_text(
-        f"port {port}\nbind 127.0.0.1\ndir {folder}\nsentinel monitor main 127.0.0.1 {master_port} 1\n"
-        "sentinel down-after-milliseconds main 500\nsentinel failover-timeout main 2000\n"
-    )
-    process = subprocess.Popen([binary, str(settings), "--sentinel"], stdout=subprocess.DEVNULL)
-
-    def end() -> None:
-        process.terminate()
-        process.wait()
-
-    return end
-
-
-async def sure(meters: StoreMeters, name: str) -> Held:
-    """A hold that goes through as soon as there is a master."""
-    async with asyncio.timeout(30):
-        for n in range(10_000):
-            try:
-                return await meters.hold(a_hold(f"{name}{n}", budget(1)))
-            except StoreAway:
-                await asyncio.sleep(0.05)
-    raise AssertionError
-
-
-async def replicated(port: int) -> None:
-    """Wait until the Sentinel knows a replica that it could promote."""
-    async with asyncio.timeout(30):
-        with redis.Redis(port=port, decode_responses=True, socket_timeout=1) as sentinel:
-            while True:
-                try:
-                    sentinel.execute_command("SENTINEL DEBUG", "info-period", 100)  # instead of ten seconds
-                    if "slaves=1" in sentinel.info("sentinel")["master0"] or sentinel.sentinel_slaves("main"):
-                        return
-                except (redis.RedisError, KeyError, TypeError):
-                    pass
-                await asyncio.sleep(0.1)
-
-
-async def test_a_failover_is_followed(sentinel_port: int) -> None:
-    await replicated(sentinel_port)
-    store = Store(parse_endpoint(f"redis+sentinel://127.0.0.1:{sentinel_port}/main"), deadline_s=2)
+async def test_a_name_that_no_sentinel_knows_is_said(pair: SentinelPair) -> None:
+    store = Store(parse_endpoint(pair.url.replace("/main", "/other")))
     store.start()
-    meters = StoreMeters(store)
-    assert (await sure(meters, "before")).state is HoldState.ADMITTED
-    first = await store.command("CONFIG", "GET", "port")
-    with redis.Redis(port=sentinel_port) as sentinel:
-        async with asyncio.timeout(30):
-            while True:
-                try:
-                    sentinel.execute_command("SENTINEL FAILOVER", "main")
-                except redis.ResponseError:  # NOGOODSLAVE until the replica has caught up
-                    await asyncio.sleep(0.2)
-                else:
-                    break
-    async with asyncio.timeout(30):
-        while True:
-            await sure(meters, "after")
-            try:
-                if await store.command("CONFIG", "GET", "port") != first:
-                    break
-            except StoreAway:
-                pass
-            await asyncio.sleep(0.1)
-    held = await sure(meters, "last")
-    assert held.state is HoldState.ADMITTED
-    await meters.drain()
+    with pytest.raises(StoreAway, match="No such master"):
+        await store.wait_up(0.5)
     await store.close()
+
+
+async def test_counters_are_the_sum_of_the_journals_though_the_primary_dies_under_load(pair: SentinelPair) -> None:
+    stores = [Store(parse_endpoint(pair.url), deadline_s=0.3) for _ in range(2)]
+    for store in stores:
+        store.start()
+    with redis.Redis(unix_socket_path=str(pair.primary().engine.socket)) as raw:
+        raw.flushall()
+    first = pair.primary()
+    async with PaperLoad("acme", dict(zip("AB", stores, strict=True))) as load:
+        await load.more(50)
+        first.kill()
+        await load.more(50)
+    await asyncio.to_thread(wait_for, lambda: pair.primary() is not first)
+    with pair.primary().client() as raw:
+        check_rest(raw, "acme", load.charges)
+    for store in stores:
+        await store.close()

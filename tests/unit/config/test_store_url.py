@@ -20,6 +20,17 @@ def test_every_form_of_url_is_read() -> None:
     guarded = parse_endpoint("redis+sentinel://a:1,b/mymaster/4")
     assert guarded.sentinels == (("a", 1), ("b", 26379))
     assert (guarded.master, guarded.db) == ("mymaster", 4)
+    spread = parse_endpoint("rediss+cluster://:secret@a:1,b?ssl_ca_certs=/etc/ca.pem&ssl_certfile=/c&ssl_keyfile=/k")
+    assert spread.nodes == (("a", 1), ("b", 6379))
+    assert spread.tls == Tls("/etc/ca.pem", "/c", "/k")
+    assert spread.login() == [("AUTH", "secret")]
+
+
+def test_a_place_is_told_in_words() -> None:
+    assert str(parse_endpoint("redis://host")) == "host:6379"
+    assert str(parse_endpoint("unix:///run/store.sock")) == "/run/store.sock"
+    assert str(parse_endpoint("redis+sentinel://a:1,b/main")) == "master main of a:1,b:26379"
+    assert str(parse_endpoint("redis+cluster://ann:hunter2@a:1,b")) == "cluster a:1,b:6379"
 
 
 def test_no_password_is_shown() -> None:
@@ -36,7 +47,8 @@ def test_no_password_is_shown() -> None:
         ("redis://host/one", "database"),
         ("redis://host?timeout=3", "unknown option 'timeout'"),
         ("unix://", "path of a socket"),
-        ("redis+cluster://:hunter2@host", "a cluster is not built yet"),
+        ("redis+cluster://:hunter2@host/3", "a cluster has no databases"),
+        ("redis+clusters://host", "starts with one of"),
         ("redis://:hunter2@[host", "looks like redis://"),
         ("redis+sentinel://host:26379", "name of the master"),
     ],
