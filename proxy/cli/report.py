@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -17,8 +16,8 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
-from proxy.cli.places import ConfigOption, config_path
-from proxy.config.loader import load_settings
+from proxy.cli.places import ConfigOption
+from proxy.cli.records import LocalOption, StateOption, record_of
 from proxy.domain.money import exact_usd, format_usd
 from proxy.journal.span import instant
 from proxy.journal.spent import Spend, Spent, Unreadable, check_groups
@@ -46,18 +45,19 @@ def reports_group() -> None:
 
 @report_app.command()
 def spend(
+    context: typer.Context,
     *,
     by: Annotated[list[str] | None, typer.Option(help="team, project, model or upstream; repeat it.")] = None,
     since: Annotated[str, typer.Option(help="24h, 30d, 2w, today, yesterday or 2026-11-01 (UTC).")] = "30d",
     until: Annotated[str | None, typer.Option(help="As --since; else now.", show_default=False)] = None,
     form: Annotated[Format, typer.Option("--format", "-f", help="For people, or with exact figures.")] = Format.TABLE,
-    state: Annotated[
-        Path | None,
-        typer.Option(envvar="TALLYGATE_STATE", help="State folder; else the configuration's.", show_default=False),
-    ] = None,
+    local: LocalOption = False,
+    state: StateOption = None,
     config: ConfigOption = None,
 ) -> None:
     """Show calls, tokens and cost; works while the proxy is running.
+
+    Where a ledger is configured the report is on all machines, else on this one.
 
     Examples:
     - `tallygate report spend --by team --since 30d`
@@ -76,13 +76,17 @@ def spend(
         span = instant(since, now), instant(until, now) if until else now
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
-    path = _state(state, config) / "calls.db"
+    source = record_of(context, state, config, local=local)
     try:
-        found = read_spend(path, groups, *span)
+        found = read_spend(source, groups, *span)
     except Unreadable as error:
-        if path.exists():
+        if not isinstance(source, Path):
+            raise typer.BadParameter(f"{error}; --local reads this machine's journal instead") from None
+        if source.exists():
             raise typer.BadParameter(str(error)) from None
-        typer.echo(f"No calls yet: there is no {path}. Start the proxy, or name its state folder by --state.", err=True)
+        typer.echo(
+            f"No calls yet: there is no {source}. Start the proxy, or name its state folder by --state.", err=True
+        )
         return
     if form is Format.JSON:
         typer.echo(json.dumps(_document(found), indent=2))
@@ -93,13 +97,6 @@ def spend(
         console.print(_table(found, console.width))
     else:
         typer.echo(f"No calls since {_when(found.since)}.")
-
-
-def _state(state: Path | None, config: Path | None) -> Path:
-    if state is not None:
-        return state
-    path = config_path(config)
-    return load_settings(path, os.environ).state if path.exists() else Path("state")
 
 
 def _figures(line: Spent) -> dict[str, int | str]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
-from typing import Annotated
+from types import FrameType
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -28,6 +30,7 @@ def serve(config: ConfigOption = None) -> None:
     from proxy.stores.errors import EngineFailed  # noqa: PLC0415
     from proxy.telemetry.logs import setup  # noqa: PLC0415
 
+    signal.signal(signal.SIGTERM, _not_yet)
     path = config_path(config)
     first = prepare(path, os.environ)
     for written in first.written:
@@ -52,6 +55,19 @@ def serve(config: ConfigOption = None) -> None:
     raise typer.Exit(code)
 
 
+def shipper(
+    state: Annotated[Path, typer.Option()],
+    link: Annotated[int, typer.Option()],
+    log_level: Annotated[str, typer.Option()],
+    log_format: Annotated[str, typer.Option()],
+) -> None:
+    """Run the shipper of the ledger; only ``serve`` calls this."""
+    from proxy.app.shipping import ship  # noqa: PLC0415 - as above
+    from proxy.telemetry.logs import setup  # noqa: PLC0415
+
+    raise typer.Exit(ship(state, link, setup(log_level, log_format)))
+
+
 def worker(
     config: Annotated[Path, typer.Option()],
     slot: Annotated[int, typer.Option()],
@@ -61,3 +77,8 @@ def worker(
     from proxy.app.work import work  # noqa: PLC0415 - as above
 
     raise typer.Exit(work(config, slot, link))
+
+
+def _not_yet(_: int, __: FrameType | None) -> NoReturn:
+    """End at once when told so while starting: a container's process 1 would not even notice, see signal(7)."""
+    raise SystemExit(0)

@@ -16,7 +16,7 @@ _MEMBER = re.compile(
 _ENDS_WITH_MEMBER = re.compile(
     r"""(?<![\w-])(?P<name>[A-Za-z_][\w-]*)["']?\s*:\s*(?:[|>][+-]?\d?|[&!]\S+)?\s*(?:#.*)?$"""
 )
-_USERINFO = re.compile(r"(?<=://)[^/@\s\"']+(?=@)")
+_USERINFO = re.compile(r"(?<=://)(?:[^/@\s\"']*:[^\s\"']*|[^/@\s\"']+)(?=@)")  # a password may hold / and @ by mistake
 _KEY_SHAPED = re.compile(r"\b(?:sk|tg|pk|rk)[-_][-_A-Za-z0-9]{6,}")
 _LONG_WORD = re.compile(r"[A-Za-z0-9+=]{20,}")
 _REFERENCE = re.compile(r"""["']?(?:env|file):""")

@@ -86,7 +86,7 @@ class Calls:
         self._waiting = 0
 
     async def find(self, request_id: str, principal: str) -> CallView | None:
-        """The call, if it is this principal's (pseudonym); waits up to a second for its first row.
+        """The call, if it is this principal's (pseudonym); waits up to a second for its first row, and for what follows it.
 
         A call of somebody else is answered like one that does not exist, in the same time.
         """
@@ -96,7 +96,7 @@ class Calls:
             for wait_s in (*waits, None):
                 rows = await self._reader.run(lambda db: rows_of(db, request_id))
                 mine = [row for row in rows if row.principal == principal]
-                if mine or wait_s is None:
+                if wait_s is None or (mine and not mine[-1].may_follow):
                     return call_view(mine) if mine else None
                 await asyncio.sleep(wait_s)
         finally:

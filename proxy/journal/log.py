@@ -191,11 +191,14 @@ class Log:
         return settlement
 
     def _remove(self, old: Entry | None) -> None:
-        """Make room for a better row: an open one goes, a swept one leaves its seq as a neutral entry."""
+        """Make room for a better row: the old one leaves its seq as a neutral entry.
+
+        A seq is never given twice: the store and the ledger take what lies behind the last one that they know.
+        """
         if old is None:
             return
         if not old.org:
-            self._db.execute("DELETE FROM attempts WHERE id = ?", (old.id,))
+            self._db.execute("UPDATE attempts SET rank = ?, hold = '', doc = '' WHERE id = ?", (VOID, old.id))
             return
         self._db.execute("UPDATE attempts SET rank = ?, hold = '' WHERE id = ?", (VOID, old.id))
         self._add_to_balances(old.number, old.charges, -1)

@@ -81,7 +81,13 @@ def connect(path: Path, *, durable: bool = False, busy_s: float = 5.0) -> sqlite
 def machine_id(db: sqlite3.Connection) -> str:
     """The name of this file's machine, drawn once: journals of two machines must never share a name in a store."""
     db.execute("INSERT OR IGNORE INTO notes (key, value) VALUES ('machine', ?)", (secrets.token_hex(6).encode(),))
-    return bytes(db.execute("SELECT value FROM notes WHERE key = 'machine'").fetchone()[0]).decode()
+    return machine_of(db)
+
+
+def machine_of(db: sqlite3.Connection) -> str:
+    """The name of a file's machine, read only; "" before a first worker opened it."""
+    found = db.execute("SELECT value FROM notes WHERE key = 'machine'").fetchone()
+    return bytes(found[0]).decode() if found else ""
 
 
 def connect_readonly(path: Path) -> sqlite3.Connection:

@@ -58,6 +58,7 @@ rows = st.builds(
     fingerprints=st.lists(texts, max_size=2).map(tuple),
     cache=texts,
     local=st.booleans(),
+    may_follow=st.booleans(),
     ttft_ms=st.none() | numbers,
     duration_ms=numbers,
 )
