@@ -20,6 +20,9 @@ class Endpoint(msgspec.Struct, frozen=True):
     metered: bool = True  # False: forwarded and recorded, but nothing is billed (models, count_tokens)
     local: bool = False  # answered here and never forwarded: lists of models
     clamps: bool = True  # False: no ceiling on its output can be written into a request
+    upload: bool = False  # True: its body is passed on while it comes, and never kept in memory
+    piecewise: bool = False  # True: its answers pass as they come, whatever they are: sound, files
+    headers: frozenset[str] = frozenset()  # of the caller's that it needs beside those of the allow-list, lower case
 
 
 class Features(msgspec.Struct, frozen=True):
@@ -47,6 +50,8 @@ class Ask(msgspec.Struct, frozen=True):
     stream: bool = False
     max_output: int | None = None  # the caller's own ceiling on output tokens of one choice
     choices: int = 1
+    likely_output: int | None = None  # output tokens of one choice, where the request itself tells: pictures of a size
+    searches: int = 0  # that will be billed, where an operation is sold by them: rankings
     features: Features = Features()
     usage_asked: bool = True  # False: a stream whose caller did not ask for the usage chunk (OpenAI chat)
     tools: tuple[str, ...] = ()  # names of functions offered
@@ -66,6 +71,7 @@ class Outgoing(msgspec.Struct, frozen=True):
     body: bytes
     edits: tuple[str, ...] = ()  # top-level members that were replaced or added: ("model", "stream_options")
     strip_usage: bool = False  # usage was asked on our behalf: the extra chunk must not reach the caller
+    cuts: tuple[tuple[int, int, bytes], ...] = ()  # (start, end, new bytes), in order, of a body that is not kept
 
     def __repr__(self) -> str:
         """Sizes and edits: the body is the caller's prompt, and a query may hold anything."""

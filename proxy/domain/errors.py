@@ -137,9 +137,14 @@ class Busy(Unavailable):
 
 
 class PassedOver(UpstreamFailed):
-    """The upstream answered with an error, and another one is asked instead; the caller never sees this."""
+    """The upstream answered with an error, and another one is to be asked instead; callers do not see this."""
 
     default_code = "passed_over"
+
+    def __init__(self, upstream: str, upstream_status: int, retry_after_s: float | None) -> None:
+        """What its caller is told of it if nobody else can be asked after all."""
+        super().__init__(f"Upstream {upstream} answered with status {upstream_status}.", retry_after_s=retry_after_s)
+        self.upstream_status = upstream_status
 
 
 class ClientGone(Exception):

@@ -78,6 +78,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     waste_reason: str | None = None
     waste_nusd: int = 0
     local: bool = False  # held from the local allowance
+    may_follow: bool = False  # it failed, and another attempt may come after it
     ttft_ms: float | None = None
     duration_ms: float = 0.0
     overhead_us: int = 0

@@ -36,17 +36,17 @@ class PriceOverride(msgspec.Struct, frozen=True):
 
 
 class Queue(msgspec.Struct, frozen=True):
-    """Calls that one worker sends at the same time, and those that wait for their turn."""
+    """Calls at the same time, and those that wait for their turn; both are divided among the workers."""
 
-    parallel: int = 512
+    parallel: int | None = None  # None: as many as the connections of each worker
     waiting: int = 128
-    wait_s: float = 5.0
+    wait_s: float = 5.0  # at most; 0 never
 
 
 class BreakerRule(msgspec.Struct, frozen=True):
     """After so many failures in a row an upstream is left alone for a while, then asked by one call."""
 
-    failures: int = 5
+    failures: int = 5  # 0: never
     open_s: float = 10.0
 
 
@@ -62,9 +62,7 @@ class Upstream(msgspec.Struct, frozen=True):
     models: tuple[str, ...] = ("*",)
     strip_prefix: str = ""
     aliases: tuple[tuple[str, str], ...] = ()  # (name that callers use, the upstream's own name)
-    weight: int | None = (
-        None  # share of the calls that neighbours with a weight divide; None: tried in the file's order
-    )
+    weight: int | None = None  # its share of what neighbours with a weight divide; None: the file's order
     prices_from: str | None = None  # provider id in the price table
     prices: tuple[PriceOverride, ...] = ()
     unpriced: str = "deny"  # deny | free | price

@@ -30,6 +30,8 @@ class ModelUsage(msgspec.Struct, frozen=True, gc=False):
     cache_write: int = 0
     cache_write_5m: int | None = None
     cache_write_1h: int | None = None
+    image_input: int | None = None
+    image_output: int | None = None
 
 
 class Usage(msgspec.Struct, frozen=True, omit_defaults=True):

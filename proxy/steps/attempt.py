@@ -7,6 +7,7 @@ waits nor fails, so that no cancellation, error or bug between the two ends can 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import Self
@@ -16,11 +17,13 @@ import msgspec
 from proxy.domain.errors import CallError, ClientGone, PassedOver, StoreAway, UpstreamFailed
 from proxy.domain.meter import Held, Hold, HoldState
 from proxy.domain.row import Rank, Row
+from proxy.domain.upstream import Upstream
 from proxy.domain.usage import UsageSource
+from proxy.domain.verdict import UNSEEN
 from proxy.metering.cost import Cost
-from proxy.ports import Answer, Permit
+from proxy.ports import Answer, Body, Permit
 from proxy.steps.delivery import is_stream
-from proxy.steps.failure import failed, retry_after_s, verdict
+from proxy.steps.failure import failed, goes_on, retry_after_s, verdict
 from proxy.steps.holding import TRIES, describe, nobody_knows, take
 from proxy.steps.receipt import upstream_request_id
 from proxy.steps.reckoning import Bill, Reckoning, Uncounted
@@ -35,13 +38,15 @@ ARRIVED_AT_MOST = 1 << 20  # bytes of a broken answer that are read for what it 
 class Attempt:
     """One try upstream, as an asynchronous context manager."""
 
-    def __init__(self, world: World, visit: Visit, plan: Plan, permit: Permit, *, may_pass_on: bool = False) -> None:
-        """Nothing happens until the block is entered. ``may_pass_on``: another upstream can be asked if this one fails."""
+    def __init__(
+        self, world: World, visit: Visit, plan: Plan, permit: Permit, *, others: Sequence[Upstream] = ()
+    ) -> None:
+        """Nothing happens until the block is entered. ``others`` could be asked if this one fails."""
         self._world = world
         self._visit = visit
         self._plan = plan
         self._permit = permit
-        self._may_pass_on = may_pass_on
+        self._others = others
         self._answer: Answer | None = None
         self._sending: asyncio.Future[Answer] | None = None  # where it outlives a caller who leaves
         self._reckoning = Reckoning(world, visit, plan)
@@ -61,7 +66,7 @@ class Attempt:
         try:
             return await self._enter()
         except BaseException:
-            self._permit.ended(good=None)
+            self._permit.ended(UNSEEN)
             raise
 
     async def _enter(self) -> Self:
@@ -78,6 +83,7 @@ class Attempt:
             raise refused_hold(self._plan, self._hold, held)
         self.held = held
         self._visit.rowed = True
+        self._visit.attempts = self._plan.number
         self._world.leases.add(self)
         if held.local:
             try:
@@ -96,7 +102,7 @@ class Attempt:
         else:
             self._leave(error)
 
-    async def send(self, target: str, headers: list[tuple[bytes, bytes]], body: bytes) -> Answer:
+    async def send(self, target: str, headers: list[tuple[bytes, bytes]], body: bytes | Body) -> Answer:
         """Ask the upstream; its answer has begun. Where answers are drained, the asking outlives a caller who leaves.
 
         Raises ``PassedOver`` for an answer that another upstream may better.
@@ -107,12 +113,14 @@ class Attempt:
         sending = self._world.wire.send(upstream, method, target, headers, body, self._on_sent)
         if upstream.on_disconnect == "drain":
             self._sending = asyncio.ensure_future(sending)
+            self._sending.add_done_callback(_heard)
             answer = await asyncio.shield(self._sending)
         else:
             answer = await sending
-        if self._may_pass_on and failed(upstream, answer):
+        if failed(upstream, answer) and not self._visit.is_spent and self._world.permits.may_ask(self._others):
             self.answered(answer)
-            raise PassedOver(f"Upstream {upstream.name} answered with status {answer.status}.")
+            self._is_whole = True  # what has come of it may say what it cost
+            raise PassedOver(upstream.name, answer.status, retry_after_s(answer))
         return answer
 
     def _on_sent(self, is_sent: bool) -> None:  # noqa: FBT001 - as ``ports.OnSent`` has it
@@ -121,8 +129,9 @@ class Attempt:
     def answered(self, answer: Answer) -> None:
         """The upstream has begun to answer; from here on the tap knows what it used."""
         self._answer = answer
+        self._permit.answered(verdict(self._plan.upstream, answer, None))
         self._reckoning.begin(answer)
-        if self._hold.whole and is_stream(self._plan, answer):
+        if self._hold.whole and self._plan.ask.endpoint.generates and is_stream(self._plan, answer):
             self._reckoning.watch(self._row.held_nusd)
         self.first_at = self._world.clock.monotonic()
 
@@ -172,6 +181,7 @@ class Attempt:
             self._answer.close()
         elif self._sending is not None:
             self._sending.cancel()
+        self._permit.ended(verdict(self._plan.upstream, self._answer, error))
         try:
             self._count_up(error)
         except Exception as bug:  # noqa: BLE001 - a mistake in reading the answer must not lose the row
@@ -195,6 +205,12 @@ class Attempt:
             counted = await self._world.count_long(self._plan.model, bill.text)
         finally:
             self._book(self._reckoning.counted(bill.usage, counted), error)
+
+    def _may_be_followed(self, error: BaseException | None) -> bool:
+        """Whether another attempt may come after this one: nothing was passed on, and there is somebody to ask."""
+        if not self._others or self._visit.opened or self._visit.is_spent:
+            return False
+        return isinstance(error, CallError) and goes_on(error)
 
     def _worth_draining(self, error: BaseException | None) -> bool:
         left = isinstance(error, ClientGone | asyncio.CancelledError)
@@ -241,15 +257,21 @@ class Attempt:
             price_flag=cost.flag,
             edits=self.edits,
             local=self.held is not None and self.held.local,
+            may_follow=self._may_be_followed(error),
             ttft_ms=round((self.first_at - began) * 1000, 3) if self.first_at else None,
             duration_ms=round((now - began) * 1000, 3),
             overhead_us=int((self.sent_at - self._visit.read_at) * 1_000_000) if self.sent_at else 0,
         )
         world.books.book(row, self.hold)
-        self._permit.ended(good=verdict(plan.upstream, answer, error), retry_after_s=retry_after_s(answer))
         world.leases.discard(self)
         world.meters.ended(self._hold, cost.nusd)
         world.gauge.finished(row)
         if usage.usage_source is UsageSource.REPORTED:
             world.estimator.learn(plan.upstream.name, plan.model, plan.estimate, usage)
             world.outputs.learn(plan.model, plan.call.attribution.team, usage.output or 0, plan.ask.choices)
+
+
+def _heard(sending: asyncio.Future[Answer]) -> None:
+    """Take note of how an asking ended that nobody may wait for any more."""
+    if not sending.cancelled():
+        sending.exception()

@@ -10,28 +10,39 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from proxy.dialects.base import Tap
+from proxy.dialects.event_stream import Frames
 from proxy.dialects.lines import Lines
 
 MOST = 65_536  # bytes between two looks: what a provider says of tokens that nobody sees is heard that soon
 LEAST = 1_024  # bytes between two looks: so much may pass beyond the hold, a dozen tokens of an event stream
 LONGEST_WORD = 128  # characters; a longer one is counted in parts
 _MANY = 1_000_000  # tokens, to learn what one costs
-_ARRAY = (b"{", b"[")  # how a stream begins that is one JSON value
+_EVENTS = b"\n\n"  # the gap of an event stream
+_ARRAY = (b"{", b"[")  # how a stream begins that should be one, and is a single JSON value
 
 
 class Ceiling:
     """The watch over one stream."""
 
     def __init__(
-        self, held_nusd: int, cost: Callable[[int], int], count: Callable[[str], int], tap: Callable[[], Tap]
+        self,
+        held_nusd: int,
+        cost: Callable[[int], int],
+        count: Callable[[str], int],
+        tap: Callable[[], Tap],
+        gap: bytes = _EVENTS,
     ) -> None:
-        """``cost`` of the call with so many output tokens, in nano-dollars; ``tap`` makes one that has read nothing."""
+        """``cost`` of the call with so many output tokens, in nano-dollars; ``tap`` makes one that has read nothing.
+
+        ``gap`` is the dialect's: it says how the stream is cut into what a tap can read.
+        """
         self._held = held_nusd
         self._cost = cost
         self._count = count
         self._tap = tap
         self._each = (cost(_MANY) - cost(0)) / _MANY
-        self._lines = Lines()
+        self._may_be_array = gap == _EVENTS
+        self._whole = _lines() if gap else _frames()
         self._array: Tap | None = None  # reads all of a stream that is no lines, from its beginning
         self._pieces: list[bytes] = []  # since the last look
         self._size = 0  # of the pieces
@@ -48,19 +59,19 @@ class Ceiling:
 
     def _look(self) -> bool:
         data = b"".join(self._pieces)
-        if self._passed == 0 and data.startswith(_ARRAY):
+        if self._passed == 0 and self._may_be_array and data.startswith(_ARRAY):
             self._array = self._tap()
         self._pieces.clear()
         self._passed += self._size
         self._size = 0
-        output = self._output_of_array(self._array, data) if self._array else self._output_of_lines(data)
+        output = self._output_of_array(self._array, data) if self._array else self._output_of_events(data)
         self._due = self._safe(output)
         return self._cost(output) > self._held
 
-    def _output_of_lines(self, data: bytes) -> int:
+    def _output_of_events(self, data: bytes) -> int:
         """Tokens so far: as the provider says, which it says of all that passed; else as counted."""
         tap = self._tap()
-        tap.feed(b"\n".join(self._lines.feed(data)))
+        tap.feed(self._whole(data))
         text = self._word + tap.relayed_text()
         end = max(text.rfind(" "), text.rfind("\n"), 0)  # hardly a token reaches across: the parts count as the whole
         if len(text) - end > LONGEST_WORD:
@@ -82,3 +93,15 @@ class Ceiling:
             return MOST
         least = LEAST if self._array is None else max(LEAST, self._passed // 8)  # an array is read from its beginning
         return min(MOST, max(least, int(left / self._each)))
+
+
+def _lines() -> Callable[[bytes], bytes]:
+    """Return what gives the whole lines in what has come."""
+    lines = Lines()
+    return lambda data: b"\n".join(lines.feed(data))
+
+
+def _frames() -> Callable[[bytes], bytes]:
+    """Return what gives the whole frames of a binary stream."""
+    frames = Frames()
+    return lambda data: b"".join(frames.feed(data))

@@ -33,13 +33,15 @@ async def tell(visit: Visit, error: Exception, world: World) -> None:
     world.gauge.refused(visit.call, known)
     try:
         if visit.opened:
-            # A stream may have broken inside an event; the empty line ends what is left of it.
-            gap = b"" if visit.last_piece.endswith(b"\n\n") else b"\n\n"
+            # A stream may have broken inside an event; the gap ends what is left of it.
+            gap = visit.dialect.gap
+            gap = b"" if visit.last_piece.endswith(gap) else gap
             await visit.reply.write(gap + visit.dialect.error_event(known, visit.request_id, visit.ask))
             visit.reply.abort()
         else:
             body = visit.dialect.error_body(known, visit.request_id)
-            await visit.reply.whole(known.status, head(known, visit.request_id), body)
+            pairs = head(known, visit.request_id) + receipt.attempts(visit.attempts)
+            await visit.reply.whole(known.status, pairs, body)
     except ClientGone:
         return
 

@@ -6,15 +6,17 @@ that nobody's budget waits in a queue; each has its own hold, price and row.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from proxy.dialects.base import Match
 from proxy.domain.ask import Ask
 from proxy.domain.call import Call
-from proxy.domain.errors import CallError, NotFound
+from proxy.domain.errors import Busy, CallError, NotFound
 from proxy.domain.upstream import Upstream
+from proxy.domain.verdict import UNSEEN
+from proxy.ports import Permit
 from proxy.steps.attempt import Attempt
-from proxy.steps.failure import goes_on
+from proxy.steps.failure import as_told, goes_on, is_refusal
 from proxy.steps.order import order
 from proxy.steps.planning import plan_of
 from proxy.steps.visit import Plan, Visit
@@ -24,35 +26,51 @@ Forward = Callable[[Visit, Plan, Attempt], Awaitable[None]]
 
 
 async def serve(world: World, visit: Visit, match: Match, call: Call, ask: Ask, forward: Forward) -> None:
-    """Have ``forward`` make attempts until one stands. Raises what the caller is told."""
-    permits, number = world.permits, 1
-    told: CallError | None = None
-    waiting = order(_candidates(visit, match, ask), ask.session or call.request_id)
-    preferred = waiting[0]
-    while waiting:
-        upstream = waiting.pop(0)
+    """Have ``forward`` make attempts until one stands. Raises what the caller is told: why the last one failed."""
+    left = order(_candidates(visit, match, ask), ask.session or call.request_id)
+    number = 1
+    failure: CallError | None = None
+    failed: Upstream | None = None
+    while left:
         try:
-            plan = plan_of(world, visit, call, ask, upstream, number)
-            permit = permits.take(upstream)
-            if permit is None and not waiting and told is None:  # nobody has room: queue where it should have gone
-                plan = plan_of(world, visit, call, ask, preferred, number)
-                permit = await permits.wait(preferred)
-            if permit is None:
-                continue
-            more = any(map(permits.may_ask, waiting))
-            async with Attempt(world, visit, plan, permit, may_pass_on=more) as attempt:
+            permit = world.permits.take(left) or await _in_line(world, visit, left)
+        except Busy as busy:
+            failure = failure or busy
+            break
+        left.remove(upstream := permit.upstream)
+        if failed is not None:
+            world.gauge.failed_over(failed)
+            failed = None
+        try:
+            plan = _plan(world, visit, call, ask, permit, number)
+            async with Attempt(world, visit, plan, permit, others=left) as attempt:
                 await forward(visit, plan, attempt)
         except CallError as error:
-            if visit.opened or not (goes_on(error) or told):
+            if visit.opened or visit.is_spent or not (goes_on(error) or (failure is not None and is_refusal(error))):
                 raise
-            if goes_on(error):
-                told = error  # else this one was refused, and why the one before it failed says more
-            number += 1
+            if goes_on(error):  # else we refused this one, and why the one before it failed says more
+                failure, failed, number = error, upstream, number + 1
             visit.read_at = world.clock.monotonic()
         else:
             return
-    if told is not None:
-        raise told
+    if failure is not None:
+        raise as_told(failure)
+
+
+async def _in_line(world: World, visit: Visit, upstreams: Sequence[Upstream]) -> Permit:
+    """A permit for one of these, after a wait, which is no work of ours. Raises ``Busy``."""
+    permit = await world.permits.wait(upstreams)
+    visit.read_at = world.clock.monotonic()
+    return permit
+
+
+def _plan(world: World, visit: Visit, call: Call, ask: Ask, permit: Permit, number: int) -> Plan:
+    """The plan of an attempt at the permit's upstream, which is given back when there can be none."""
+    try:
+        return plan_of(world, visit, call, ask, permit.upstream, number)
+    except BaseException:
+        permit.ended(UNSEEN)
+        raise
 
 
 def _candidates(visit: Visit, match: Match, ask: Ask) -> tuple[Upstream, ...]:

@@ -3,38 +3,39 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Sequence
+from itertools import groupby
 
 from proxy.domain.upstream import Upstream
 
-_WHOLE = 1 << 32
+_BITS = 53  # as many as a float between 0 and 1 keeps
 
 
 def order(upstreams: Sequence[Upstream], draw: str) -> list[Upstream]:
-    """Give the order of the file, but for neighbours with a weight: of those one is drawn for the first place, the rest follow.
+    """Give the order of the file; neighbours that have a weight stand in an order drawn by their weights.
 
-    Equal draws give equal orders: a session stays with its upstream, whose prompt cache it has warmed.
+    Equal draws give equal orders: a session stays with its upstream, whose prompt cache it has warmed, and also when
+    another upstream comes or goes.
     """
-    if len(upstreams) == 1 or not any(upstream.weight for upstream in upstreams):
+    if len(upstreams) == 1:
         return list(upstreams)
-    point = int.from_bytes(hashlib.blake2b(draw.encode(), digest_size=4).digest()) / _WHOLE
     ordered: list[Upstream] = []
-    group: list[Upstream] = []
-    for upstream in upstreams:
-        if upstream.weight is not None:
-            group.append(upstream)
-            continue
-        ordered += _drawn(group, point)
-        group = []
-        ordered.append(upstream)
-    return ordered + _drawn(group, point)
+    for is_weighted, group in groupby(upstreams, key=lambda upstream: upstream.weight is not None):
+        neighbours = list(group)
+        if is_weighted:
+            neighbours.sort(key=lambda upstream: _distance(upstream, draw))
+        ordered += neighbours
+    return ordered
 
 
-def _drawn(group: list[Upstream], point: float) -> list[Upstream]:
-    """One of a group first, with the probability of its weight; those of weight 0 come last."""
-    at = point * sum(upstream.weight or 0 for upstream in group)
-    for upstream in group:
-        at -= upstream.weight or 0
-        if at < 0:
-            return [upstream, *[other for other in group if other is not upstream]]
-    return group
+def _distance(upstream: Upstream, draw: str) -> float:
+    """Weighted rendezvous hashing (Schindelhauer and Schomaker, 2005): the nearest is first with the share of its weight.
+
+    Those of weight 0 are infinitely far: they only stand in.
+    """
+    if not upstream.weight:
+        return math.inf
+    digest = hashlib.blake2b(f"{upstream.name}\0{draw}".encode("utf-8", "replace"), digest_size=8).digest()
+    point = ((int.from_bytes(digest) >> (64 - _BITS)) + 1) / (1 << _BITS)  # above 0, at most 1
+    return -math.log(point) / upstream.weight

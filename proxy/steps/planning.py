@@ -7,7 +7,7 @@ from proxy.domain.call import Call
 from proxy.domain.decision import Obligation, Reserve
 from proxy.domain.errors import CapExceeded, Forbidden, Unavailable
 from proxy.domain.upstream import Upstream
-from proxy.metering.billable import unbillable, unpriced_sides
+from proxy.metering.billable import lacking, unbillable, unpriced_sides
 from proxy.metering.cost import Price
 from proxy.metering.estimate import Estimate
 from proxy.policy.decide import decide
@@ -34,7 +34,11 @@ def plan_of(world: World, visit: Visit, call: Call, ask: Ask, upstream: Upstream
     if decision.denied_by:
         raise Forbidden(decision.reason)
     clamp = _clamp(ask, decision.obligations)
-    expected = world.outputs.expected(model, call.attribution.team, ask.max_output, ask.choices)
+    expected = (
+        world.outputs.expected(model, call.attribution.team, ask.max_output, ask.choices)
+        if ask.likely_output is None
+        else ask.likely_output * ask.choices
+    )
     return Plan(
         call=call,
         ask=ask,
@@ -59,6 +63,11 @@ def _price(visit: Visit, ask: Ask, upstream: Upstream, model: str) -> Price:
         raise Forbidden(
             f"The model {ask.model!r} has no price at upstream {upstream.name!r}, and what has no price is not forwarded. "
             f"Give it one under {where}, or set `unpriced: free` there.",
+            code="model_unpriced",
+        )
+    if unit := lacking(price, ask):
+        raise Forbidden(
+            f"The model {ask.model!r} has no price for {unit} at upstream {upstream.name!r}. Write one under {where}; 0 is a price.",
             code="model_unpriced",
         )
     if missing := unbillable(price, ask.endpoint.api, media=bool(ask.features.media_bytes)):
@@ -127,9 +136,10 @@ def _amounts(
     unbounded = ask.features.unbounded if price.units else ""  # what is free has a ceiling whatever it reads
     if (unbounded or ceiling is None) and _holds_max(obligations):
         raise _no_ceiling(ask, unbounded)
+    tokens_in, lane = estimate.input_tokens, ask.service_tier
     return Amounts(
-        input_nusd=price.expected(estimate.input_tokens, 0, ask.service_tier),
-        expected_nusd=price.expected(estimate.input_tokens, output, ask.service_tier),
+        input_nusd=price.expected(tokens_in, 0, lane, pictures=ask.choices, searches=ask.searches),
+        expected_nusd=price.expected(tokens_in, output, lane, pictures=ask.choices, searches=ask.searches),
         ceiling_nusd=ceiling,
         expected_tokens=estimate.input_tokens + output,
     )

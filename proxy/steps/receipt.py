@@ -18,10 +18,19 @@ PASSED = frozenset(
     {
         b"content-type", b"content-encoding", b"content-disposition", b"cache-control", b"retry-after",
         b"retry-after-ms", b"x-should-retry", b"openai-processing-ms", b"openai-version", b"openai-model",
-        b"anthropic-version", b"x-gemini-service-tier",
+        b"anthropic-version", b"x-gemini-service-tier", b"x-amzn-errortype", b"x-amzn-bedrock-content-type",
+        b"x-amzn-bedrock-input-token-count", b"x-amzn-bedrock-output-token-count", b"x-amzn-bedrock-service-tier",
+        b"x-amzn-bedrock-performanceconfig-latency",
     }
 )  # fmt: skip
-REQUEST_IDS = (b"x-request-id", b"request-id", b"x-ms-request-id", b"apim-request-id", b"x-goog-request-id")
+REQUEST_IDS = (
+    b"x-request-id",
+    b"request-id",
+    b"x-ms-request-id",
+    b"apim-request-id",
+    b"x-goog-request-id",
+    b"x-amzn-requestid",
+)
 NEAR = 0.8  # of a budget: from here on the caller is warned
 
 Pairs = list[tuple[bytes, bytes]]
@@ -52,11 +61,17 @@ def headers(plan: Plan, answer: Answer, hold: Hold | None, held: Held | None) ->
             named = True
             pairs.append((b"x-upstream-request-id", value))
     pairs.append((b"x-tally-upstream", plan.upstream.name.encode()))
+    pairs.extend(attempts(plan.number))
     pairs.append((b"x-tally-cache", b"off"))
     pairs.append((b"x-tally-attribution", attribution(plan)))
     if hold is not None and held is not None:
         pairs.extend(_budgets(plan, hold, held))
     return pairs
+
+
+def attempts(number: int) -> Pairs:
+    """How many upstreams were asked, where it was more than one."""
+    return [(b"x-tally-attempts", str(number).encode())] if number > 1 else []
 
 
 def cost(nusd: int, source: UsageSource) -> Pairs:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from proxy.dialects.base import Tap
-from proxy.domain.usage import NO_USAGE, Usage
+from proxy.domain.usage import NO_USAGE, Usage, UsageSource
 from proxy.metering.cost import Cost
 from proxy.metering.count import count
 from proxy.metering.shortfall import completed, is_whole
@@ -62,13 +62,16 @@ class Reckoning:
     def begin(self, answer: Answer) -> None:
         """The upstream has begun to answer; from here on the tap knows what it used."""
         self._tap = self._plan.dialect.tap(self._plan.ask)
+        self._tap.head(answer.headers)
         self._inflater = Inflater(answer.coding) if answer.coding else None
         self._is_refusal = answer.status >= 400  # noqa: PLR2004 - HTTP's own border
 
     def watch(self, held_nusd: int) -> None:
         """Have ``feed`` tell when the stream that has begun costs more than was held for it."""
         ask, dialect, encoding = self._plan.ask, self._plan.dialect, self._estimator.encoding(self._plan.model)
-        self._ceiling = Ceiling(held_nusd, self._nusd, lambda text: count(text, encoding), lambda: dialect.tap(ask))
+        self._ceiling = Ceiling(
+            held_nusd, self._nusd, lambda text: count(text, encoding), lambda: dialect.tap(ask), dialect.gap
+        )
 
     def feed(self, piece: bytes) -> bool:
         """One piece of a stream has come. True: it is watched, and its hold is spent."""
@@ -124,10 +127,11 @@ class Reckoning:
         """The tap's word; None where nothing is billed: not metered, refused, or never asked."""
         if not self._plan.ask.endpoint.metered:
             return None
-        if self._tap is None:
-            return Usage() if may_bill else None
+        if self._tap is None:  # of some requests the tap knows what they cost without an answer
+            return self._plan.dialect.tap(self._plan.ask).finish() if may_bill else None
         usage = self._tap.finish()
-        return None if self._is_refusal and usage.input is None else usage
+        is_free = not usage.input or usage.usage_source is UsageSource.ESTIMATED  # a refusal costs what it says it does
+        return None if self._is_refusal and is_free else usage
 
     def _guess(self) -> int:
         """Output tokens in what could not be read, at most those that were asked for."""

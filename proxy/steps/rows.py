@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from proxy.domain.call import Attribution, Call
-from proxy.domain.errors import CallError, ClientGone, PassedOver, UpstreamFailed, UpstreamTimedOut
+from proxy.domain.errors import (
+    BadRequest,
+    CallError,
+    ClientGone,
+    PassedOver,
+    SlowBody,
+    TooLarge,
+    UpstreamFailed,
+    UpstreamTimedOut,
+)
 from proxy.domain.meter import Charge, Draw, Unit
 from proxy.domain.row import Outcome, Rank, Row
 from proxy.domain.usage import Usage, UsageSource
@@ -28,6 +37,8 @@ def ending(
         return Outcome.UPSTREAM_ERROR, upstream_status, error.code
     if isinstance(error, UpstreamFailed | UpstreamTimedOut):
         return Outcome.UPSTREAM_ERROR, upstream_status if is_open else error.status, error.code
+    if isinstance(error, BadRequest | TooLarge | SlowBody):  # of a body that was being passed on
+        return Outcome.DENIED, upstream_status if is_open else error.status, error.code
     if isinstance(error, CallError):
         return Outcome.PROXY_ERROR, upstream_status if is_open else error.status, error.code
     if isinstance(error, ClientGone) or not isinstance(error, Exception):  # CancelledError: the caller left

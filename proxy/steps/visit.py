@@ -14,6 +14,7 @@ from proxy.metering.estimate import Estimate
 from proxy.policy.draws import Amounts
 from proxy.ports import Reply, Request
 from proxy.steps.generation import Generation
+from proxy.steps.upload import Upload
 
 
 @dataclass(slots=True)
@@ -32,10 +33,17 @@ class Visit:
     principal: Principal | None = None
     call: Call | None = None
     ask: Ask | None = None
+    upload: Upload | None = None  # a body that is not kept
     decision: Decision | None = None
     rowed: bool = False  # an attempt was made and has left its row
+    attempts: int = 0  # that were made
     last_piece: bytes = field(default=b"", repr=False)  # that the caller was sent of a stream
     opened: bool = False  # the head of a stream is out: an error must now travel inside it
+
+    @property
+    def is_spent(self) -> bool:
+        """Nobody else can be asked: the body went to an upstream as it came, and is kept nowhere."""
+        return self.upload is not None and self.upload.is_spent
 
 
 @dataclass(frozen=True, slots=True)

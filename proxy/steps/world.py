@@ -10,6 +10,7 @@ from proxy.metering.estimate import Estimator
 from proxy.metering.outputs import OutputHistory
 from proxy.steps.generation import Generation
 from proxy.steps.leases import Leases
+from proxy.steps.upload_aside import Shelf
 
 
 @dataclass(slots=True)
@@ -31,4 +32,5 @@ class World:
     later: ports.Later
     report: Callable[[str, str, Exception], None]  # (event, request id, error) to the log, without the error's text
     count_long: Callable[[str, str], Awaitable[int]]  # tokens of a long text for a model, counted off the loop
+    shelf: Shelf  # where uploads wait that must be read before they can be sent
     is_tight: bool = True  # a meter was near its limit when last seen: prompts are counted exactly

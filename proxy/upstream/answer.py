@@ -44,6 +44,8 @@ class HttpAnswer:
     heard = False  # any byte at all came
     looks_stale = False  # the connection ended before any byte, and too soon for anybody to have worked on the request
     asked = False
+    _awaits_body = False  # the caller's next piece of the request is not here yet
+    _takes_body = False  # the request is still being written
     _asked_at = 0.0
     _carrier: Carrier | None = None
     _error: CallError | None = None
@@ -127,6 +129,22 @@ class HttpAnswer:
         """The last byte of the request was written."""
         self.asked = True
         self._asked_at = self._loop.time()
+        if self._takes_body:
+            self._takes_body, self._since = False, self._asked_at
+
+    def body_awaited(self) -> None:
+        """The caller's next piece is not here yet: that is no silence of the upstream's."""
+        self._awaits_body = True
+
+    def body_came(self) -> None:
+        """A piece of the request is here, and the upstream has taken all before it."""
+        self._awaits_body, self._takes_body = False, True
+        self._since = self._loop.time()
+
+    def body_unwanted(self) -> None:
+        """No more of the request is sent: from here on every silence is the upstream's."""
+        self._awaits_body = self._takes_body = False
+        self._since = self._loop.time()
 
     def feed(self, data: bytes | memoryview) -> None:
         """Take what one read brought."""
@@ -165,14 +183,16 @@ class HttpAnswer:
 
     def overdue(self, now: float) -> bool:
         """Fail when the upstream was silent for longer than its limits allow; the time a slow caller takes is not its."""
-        if self._paused:
+        if self._paused or self._awaits_body:
             self._since = now
             return False
         begun = self._parsed.begun
-        limit = self._limits.idle_s if begun else self._limits.first_byte_s
+        limit = self._limits.idle_s if begun or self._takes_body else self._limits.first_byte_s
         if now - self._since <= limit or self._parsed.complete:
             return False
         what = "was silent in the middle of its answer" if begun else "did not answer"
+        if self._takes_body:
+            what = "did not go on reading the request"
         self.fail(UpstreamTimedOut(f"Upstream {self._upstream} {what} for {limit:g} s."))
         return True
 

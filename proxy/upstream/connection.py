@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol, cast
 
+from proxy.ports import Body, OnSent
 from proxy.upstream.answer import HttpAnswer
+from proxy.upstream.pump import pump
 from proxy.upstream.response import ResponseParser
 
 JOIN_BYTES = 16 << 10  # below, head and body are copied into one write
@@ -34,7 +36,9 @@ class Connection(asyncio.BufferedProtocol):
         "_buffer",
         "_closed",
         "_drained",
+        "_is_single",
         "_owner",
+        "_pump",
         "_sending",
         "_transport",
         "_writable",
@@ -57,7 +61,9 @@ class Connection(asyncio.BufferedProtocol):
         self._closed = False
         self._writable = True
         self._sending = False
+        self._is_single = False  # opened for one upload: kept, such ones would pile up beside those that idle
         self._drained: asyncio.Future[None] | None = None
+        self._pump: asyncio.Task[None] | None = None  # sends a body that is still coming
 
     @property
     def answer(self) -> HttpAnswer | None:
@@ -102,6 +108,52 @@ class Connection(asyncio.BufferedProtocol):
         self._sending = False
         return self._answer is not None
 
+    def carry(self, head: bytes, body: Body, answer: HttpAnswer, on_sent: OnSent | None) -> None:
+        """Begin a request whose body is still coming; ``answer`` tells the outcome. Its sending ends with the exchange."""
+        transport = self._transport
+        answer.carried_by(self)
+        if transport is None or transport.is_closing():
+            answer.lost()
+            return
+        self._answer = answer
+        self.uses += 1
+        self._sending = self._is_single = True
+        transport.write(head)
+        self._pump = asyncio.get_running_loop().create_task(pump(self, body, answer, on_sent))
+
+    async def carried(self, answer: HttpAnswer) -> None:
+        """Wait until the body is sent, or nobody wants the rest of it: the answer is a refusal, whole or broken.
+
+        RFC 9112, 9.5: a client that reads an error while it still sends "SHOULD immediately cease transmitting".
+        """
+        sending = self._pump
+        if sending is None:
+            return
+        if answer.complete or answer.status >= 400:  # noqa: PLR2004 - HTTP's own border
+            self._stop_sending()
+            answer.body_unwanted()
+        else:
+            await asyncio.wait({sending})
+
+    # The pump's side.
+
+    async def write(self, data: bytes) -> None:
+        """Write a piece of a body; returns when the socket takes more."""
+        transport = self._transport
+        if transport is None:
+            return
+        transport.write(data)
+        if not self._writable:
+            self._drained = asyncio.get_running_loop().create_future()
+            await self._drained
+
+    def all_sent(self) -> None:
+        """The last byte of a body that was still coming was written."""
+        self._pump = None
+        self._sending = False
+        if self._answer is not None:
+            self._answer.sent()
+
     # The answer's side.
 
     def pause_reading(self) -> None:
@@ -118,12 +170,13 @@ class Connection(asyncio.BufferedProtocol):
         """The answer is whole: back to the pool, unless the peer or half a request still in our buffer forbids it."""
         self._answer = None
         self.keep_alive_s = parsed.keep_alive_s
-        self._release_writer()
+        self._stop_sending()
         transport = self._transport
         if (
             parsed.reusable
             and transport is not None
             and not self._sending
+            and not self._is_single
             and not transport.get_write_buffer_size()
             and not transport.is_closing()
         ):
@@ -135,7 +188,7 @@ class Connection(asyncio.BufferedProtocol):
         """Close now, without flushing: nothing we could still say matters to the upstream."""
         self._answer = None
         self._closed = True
-        self._release_writer()
+        self._stop_sending()
         if self._transport is not None:
             self._transport.abort()
 
@@ -168,7 +221,7 @@ class Connection(asyncio.BufferedProtocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # any end is told the same way
         """Tell the exchange, if there is one, and leave the pool."""
         answer, self._answer = self._answer, None
-        self._release_writer()
+        self._stop_sending()
         if answer is not None:
             answer.lost()
         self._owner.forget(self)
@@ -180,6 +233,13 @@ class Connection(asyncio.BufferedProtocol):
     def resume_writing(self) -> None:
         """The socket takes more."""
         self._writable = True
+        self._release_writer()
+
+    def _stop_sending(self) -> None:
+        """Nothing more of a request is written; one that is not whole leaves the connection unfit for another."""
+        sending, self._pump = self._pump, None
+        if sending is not None:
+            sending.cancel()
         self._release_writer()
 
     def _release_writer(self) -> None:

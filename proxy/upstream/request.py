@@ -34,9 +34,15 @@ _DOT_SEGMENT = re.compile(r"/(?:\.|%2e){1,2}(?:[/?]|$)", re.IGNORECASE)
 
 
 def request_head(
-    route: Route, method: str, target: str, headers: list[tuple[bytes, bytes]], length: int | None
+    route: Route,
+    method: str,
+    target: str,
+    headers: list[tuple[bytes, bytes]],
+    length: int | None,
+    *,
+    chunked: bool = False,
 ) -> bytes:
-    """The head, its empty line included; ``length`` is None for a request without a body.
+    """The head, its empty line included; ``length`` is None for a request without a body, or with one that is ``chunked``.
 
     Raises ``BadRequest`` when the target cannot stand in a request line (a model's name in the path), and
     ``UpstreamFailed`` when a header would break the head (a credential with a line break).
@@ -54,4 +60,6 @@ def request_head(
             code="upstream_misconfigured",
         )
     size = b"" if length is None else b"content-length: %d\r\n" % length
+    if chunked:
+        size = b"transfer-encoding: chunked\r\n"
     return b"%b %b%b HTTP/1.1\r\n%b%b%b\r\n" % (method.encode(), route.prefix, path.encode(), route.fixed, size, block)

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 from proxy.domain.errors import UpstreamFailed
 from proxy.domain.upstream import Upstream
-from proxy.ports import OnSent
+from proxy.ports import Body, OnSent
 from proxy.upstream.answer import HttpAnswer
 from proxy.upstream.dial import tls_context
 from proxy.upstream.origin import Origin, Route, route_to
@@ -43,7 +43,7 @@ class HttpWire:
         method: str,
         target: str,
         headers: list[tuple[bytes, bytes]],
-        body: bytes,
+        body: bytes | Body,
         on_sent: OnSent | None = None,
     ) -> HttpAnswer:
         """Send one request and return its answer once status and headers are known; ``close`` the answer in any case.
@@ -53,6 +53,10 @@ class HttpWire:
         """
         known = self._routes.get(upstream.name)
         _, route, pool = known if known is not None and known[0] is upstream else self._learn(upstream)
+        if not isinstance(body, bytes):
+            chunked = body.length is None
+            head = request_head(route, method, target, headers, body.length, chunked=chunked)
+            return await _pass_on(upstream, pool, head, body, on_sent)
         head = request_head(route, method, target, headers, None if not body and method in BODYLESS else len(body))
         connection = await pool.take(upstream)
         stale = connection.uses > 0
@@ -151,3 +155,17 @@ class HttpWire:
                 if pool.empty and not any(known[2] is pool for known in self._routes.values()):
                     del self._pools[origin]
         self._arm()
+
+
+async def _pass_on(upstream: Upstream, pool: Pool, head: bytes, body: Body, on_sent: OnSent | None) -> HttpAnswer:
+    """Send a body that is still coming, and that nobody may be able to send twice: on a connection that cannot be stale."""
+    connection = await pool.take(upstream, fresh=True)
+    answer = HttpAnswer(upstream.name, upstream.timeouts, asyncio.get_running_loop())
+    try:
+        connection.carry(head, body, answer, on_sent)
+        await answer.head()
+        await connection.carried(answer)
+    except BaseException:
+        answer.close()  # above all when the caller left: the upstream must not work on
+        raise
+    return answer

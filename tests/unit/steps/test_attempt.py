@@ -9,7 +9,7 @@ from tests.support.plans import BUDGET, UPSTREAM, NoonMeters, make_plan, make_vi
 async def test_the_meters_hear_what_a_held_call_cost() -> None:
     meters = NoonMeters()
     world = make_world(meters=meters)
-    permit = world.permits.take(UPSTREAM)
+    permit = world.permits.take([UPSTREAM])
     assert permit is not None
     async with Attempt(world, make_visit(), make_plan(BUDGET), permit) as attempt:
         assert meters.ended_at == []

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.dialects.anthropic_usage import AnthropicTap
+from proxy.dialects.base import Tap
+from proxy.dialects.bedrock_tap import ConverseTap, InvokeTap
 from proxy.dialects.gemini_usage import GeminiTap
+from proxy.dialects.ollama_tap import OllamaTap
 from proxy.dialects.openai_chat_tap import ChatTap
 from proxy.metering.count import count
 from proxy.metering.vocab import O200K, Vocabulary
 from proxy.steps.ceiling import LEAST, MOST, Ceiling
+from tests.support.frames import event, packed
 
 ENCODING = Vocabulary().get(O200K)
 INPUT, EACH = 5_000, 10  # nano-dollars
@@ -26,6 +31,32 @@ def ceiling(tokens: int, tap: type[ChatTap | GeminiTap | AnthropicTap] = ChatTap
 
 def chunk(text: str) -> bytes:
     return b"data: " + json.dumps({"choices": [{"index": 0, "delta": {"content": text}}]}).encode() + b"\n\n"
+
+
+def conversed(text: str) -> bytes:
+    return event("contentBlockDelta", {"contentBlockIndex": 0, "delta": {"text": text}})
+
+
+def invoked(text: str) -> bytes:
+    delta = {"type": "content_block_delta", "delta": {"type": "text_delta", "text": text}}
+    return packed(delta)
+
+
+def lined(text: str) -> bytes:
+    return json.dumps({"message": {"role": "assistant", "content": text}, "done": False}).encode() + b"\n"
+
+
+FORMS = pytest.mark.parametrize(
+    ("tap", "made", "gap"),
+    [(ConverseTap, conversed, b""), (InvokeTap, invoked, b""), (OllamaTap, lined, b"\n")],
+    ids=["frames", "frames of chunks", "lines"],
+)
+
+
+def watched(tokens: int, tap: Callable[[], Tap], gap: bytes) -> Ceiling:
+    return Ceiling(
+        INPUT + tokens * EACH, lambda output: INPUT + output * EACH, lambda text: count(text, ENCODING), tap, gap
+    )
 
 
 def passed(watch: Ceiling, pieces: list[bytes]) -> int:
@@ -96,3 +127,31 @@ def test_what_costs_nothing_is_never_cut() -> None:
 def test_a_text_without_spaces_is_counted_in_parts() -> None:
     pieces = [chunk("字") for _ in range(2_000)]
     assert passed(ceiling(300), pieces) < 500
+
+
+@FORMS
+@pytest.mark.parametrize("tokens", [10, 2_000])
+def test_a_stream_of_another_form_is_cut_within_a_kilobyte(
+    tap: Callable[[], Tap], made: Callable[[str], bytes], gap: bytes, tokens: int
+) -> None:
+    pieces = [made(" the")] * (tokens + 200)
+    late = passed(watched(tokens, tap, gap), pieces) - tokens
+    assert 0 <= late <= LEAST // len(pieces[0]) + 1
+
+
+@FORMS
+@pytest.mark.parametrize("size", [1, 7, 100, 5_000])
+def test_a_stream_of_another_form_that_keeps_to_its_ceiling_passes_in_any_split(
+    tap: Callable[[], Tap], made: Callable[[str], bytes], gap: bytes, size: int
+) -> None:
+    stream = b"".join(map(made, [" the", "字", " ünd", "\n", ""] * 40))
+    told = tap()
+    told.feed(stream)
+    paid = count(told.relayed_text(), ENCODING) + len(stream) // LEAST + 1
+    split = [stream[at : at + size] for at in range(0, len(stream), size)]
+    assert passed(watched(paid, tap, gap), split) == len(split)
+
+
+def test_bytes_that_should_be_frames_and_are_none_are_cut_as_the_text_they_may_be() -> None:
+    pieces = [b"<p>this is no frame at all</p>\n" * 40] * 50
+    assert passed(watched(100, ConverseTap, b""), pieces) < 5

@@ -9,6 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proxy.dialects.base import Dialect
+from proxy.dialects.bedrock import Bedrock
+from proxy.dialects.ollama import Ollama
 from proxy.domain.errors import BadRequest, ClientGone, PolicyNote, QuotaSpent, SlowBody, Throttled, Unavailable
 from proxy.ports import DRAINING
 from proxy.steps.errors import answer_to, cut_short, head, tell
@@ -37,6 +40,19 @@ async def test_an_error_inside_a_stream_is_an_event_of_its_own_and_never_a_clean
     assert event.startswith(gap + b"data: {")
     assert event.endswith(b"\n\n")
     assert b"[DONE]" not in event
+
+
+@pytest.mark.parametrize(
+    ("dialect", "last", "gap"),
+    [(Bedrock(), b"half a fra", b""), (Ollama(), b'{"done":', b"\n"), (Ollama(), b"{}\n", b"")],
+)
+async def test_what_separates_events_is_the_dialect_s_own(dialect: Dialect, last: bytes, gap: bytes) -> None:
+    said = Recorder()
+    visit = make_visit(said, opened=True, last_piece=last)
+    visit.dialect = dialect
+    await tell(visit, Unavailable("Later."), make_world(said))
+    (_, event) = said.said[1]
+    assert event == gap + dialect.error_event(Unavailable("Later."), REQUEST_ID)
 
 
 @pytest.mark.parametrize("opened", [False, True])

@@ -23,7 +23,7 @@ from proxy.steps.planning import plan_of
 from proxy.steps.visit import Plan
 from tests.support.plans import ANN, make_call, make_visit, make_world
 
-PRICED = (PriceOverride(rates=(("input", 1_000), ("output", 2_000))),)
+PRICED = (PriceOverride(rates=(("input", 1_000), ("output", 2_000), ("per_search", 1))),)
 OPENAI = Upstream("openai", "openai", "https://api.openai.com/v1")
 
 
@@ -78,6 +78,7 @@ def planned_under_max(path: str, members: dict[str, object]) -> Plan:
 
 
 CHAT, RESPONSES, MESSAGES = "/v1/chat/completions", "/v1/responses", "/v1/messages"
+OLLAMA, COHERE, RERANK, PICTURES = "/api/chat", "/v2/chat", "/v2/rerank", "/v1/images/generations"
 GENERATE, INTERACTIONS = "/v1beta/models/m:generateContent", "/v1beta/interactions"
 
 
@@ -106,6 +107,9 @@ GENERATE, INTERACTIONS = "/v1beta/models/m:generateContent", "/v1beta/interactio
         (GENERATE, {"contents": [{"parts": [{"fileData": {"fileUri": "secret"}}]}]}, "fileUri"),
         (GENERATE, {"tools": [{"googleSearch": {}}]}, "tools"),
         (INTERACTIONS, {"previous_interaction_id": "secret"}, "previous_interaction_id"),
+        (COHERE, {"messages": [{"role": "user", "content": [REMOTE]}]}, "image_url"),
+        (RERANK, {"query": "secret", "documents": ["secret"]}, "documents"),
+        (PICTURES, {"prompt": "secret"}, "takes no ceiling"),
     ],
 )
 def test_a_call_whose_most_cannot_be_known_is_refused_under_a_max_hold_by_the_name_of_the_cause(
@@ -125,9 +129,29 @@ def test_a_call_whose_most_cannot_be_known_is_refused_under_a_max_hold_by_the_na
         (MESSAGES, {"messages": [], "tools": [{"name": "x"}, {"type": "bash_20250124", "name": "bash"}]}),
         (GENERATE, {"tools": [{"functionDeclarations": []}]}),
         (INTERACTIONS, {"input": "hi", "tools": [{"type": "function", "name": "x"}]}),
+        (OLLAMA, {"messages": [{"role": "user", "content": "hi", "images": ["aGk="]}]}),
+        (COHERE, {"messages": [{"role": "user", "content": [INLINE]}], "documents": ["x"]}),
     ],
 )
 def test_what_can_be_measured_passes_a_max_hold(path: str, members: dict[str, object]) -> None:
     plan = planned_under_max(path, {"model": "m"} | members if path != GENERATE else members)
     assert plan.amounts.ceiling_nusd
     assert plan.max_output
+
+
+def test_pictures_are_held_by_their_number_and_size_and_never_beyond_their_ceiling() -> None:
+    asked: dict[str, object] = {"model": "gpt-image-1-mini", "prompt": "hat", "size": "1024x1024", "quality": "low"}
+    one, three = (planned_under_max(PICTURES, asked | {"n": number}).amounts for number in (1, 3))
+    assert three.expected_tokens - one.expected_tokens == 2 * 272
+    assert three.ceiling_nusd is not None
+    assert three.expected_nusd <= three.ceiling_nusd
+    assert planned_under_max(PICTURES, asked).max_output is None  # nothing is written into the request
+
+
+def test_a_picture_without_a_price_for_its_quality_is_refused_before_the_call() -> None:
+    prices = (PriceOverride(rates=(("per_image", 40_000_000),), lanes=(("hd", 2_000_000),)),)
+    sold = msgspec.structs.replace(OPENAI, base_url="https://x.invalid", prices=prices)
+    plain, fine = (planned(PICTURES, sold, service_tier=lane, choices=2).amounts for lane in (None, "hd"))
+    assert (plain.expected_nusd, fine.expected_nusd) == (80_000_000, 160_000_000)
+    with pytest.raises(Forbidden, match="'hd 1024x1792'"):
+        planned(PICTURES, sold, service_tier="hd 1024x1792")

@@ -85,3 +85,11 @@ def test_the_upstreams_query_is_added_and_wins() -> None:
     line = request_head(AZURE, "POST", "/x?alt=sse&api-version=1999", [], 0).split(b"\r\n")[0]
     assert line == b"POST /openai/x?alt=sse&api-version=2026+01 HTTP/1.1"
     assert b"host: x.openai.azure.com:8443\r\n" in request_head(AZURE, "POST", "/x", [], 0)
+
+
+def test_a_body_of_unknown_length_is_announced_in_chunks_whatever_the_caller_said() -> None:
+    headers = [(b"transfer-encoding", b"gzip, chunked"), (b"content-length", b"5")]
+    written = request_head(OPENAI, "POST", "/x", headers, None, chunked=True)
+    assert written.count(b"transfer-encoding: chunked\r\n") == 1
+    assert b"content-length" not in written
+    assert b"gzip" not in written
