@@ -7,7 +7,7 @@ from typing import Self
 
 import msgspec
 
-from proxy.metering.match import Clause, NameIndex, compile_clause, dashed_date
+from proxy.metering.match import Clause, NameIndex, compile_clause, spellings
 from proxy.metering.package_data import read_package_data
 
 UnitRates = dict[str, int]  # unit -> nUSD per million units
@@ -47,6 +47,7 @@ class TableFile(msgspec.Struct, frozen=True):
     """The whole file."""
 
     version: str
+    made: str  # date on which its source was read
     providers: tuple[ProviderEntry, ...]
 
 
@@ -69,6 +70,11 @@ class PriceTable:
     def version(self) -> str:
         """What stands in every row that was priced by this table."""
         return self._file.version
+
+    @property
+    def made(self) -> str:
+        """The date on which the table's source was read, as ISO 8601."""
+        return self._file.made
 
     @property
     def provider_ids(self) -> tuple[str, ...]:
@@ -96,11 +102,8 @@ class PriceTable:
 
     def find(self, provider: ProviderEntry, model: str) -> tuple[ModelEntry, bool] | None:
         """Find a model, and whether it is the provider's own; the other one is priced without lanes."""
-        name = model.lower()
-        found = self._find(provider, name)
-        if found is None and (dashed := dashed_date(name)) != name:
-            found = self._find(provider, dashed)
-        return found
+        found = (self._find(provider, name) for name in spellings(model.lower()))
+        return next((entry for entry in found if entry is not None), None)
 
     def _find(self, provider: ProviderEntry, name: str) -> tuple[ModelEntry, bool] | None:
         own = self._find_own(provider, name)

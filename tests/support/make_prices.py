@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from importlib.metadata import version
 from pathlib import Path
@@ -60,11 +61,11 @@ _NUSD_PER_MILLION: Final = 10**15
 _SHOWN: Final = 5
 
 
-def table() -> TableFile:
-    """Convert the whole source; the version tells its release and its content."""
+def table(made: str) -> TableFile:
+    """Convert the whole source; the version tells its release and its content, ``made`` the day."""
     entries = tuple(_provider(provider) for provider in providers)
     digest = hashlib.sha256(msgspec.json.encode(entries, order="sorted")).hexdigest()[:8]
-    return TableFile(version=f"genai-prices {version('genai-prices')}+{digest}", providers=entries)
+    return TableFile(version=f"genai-prices {version('genai-prices')}+{digest}", made=made, providers=entries)
 
 
 def rendered(file: TableFile) -> bytes:
@@ -74,7 +75,7 @@ def rendered(file: TableFile) -> bytes:
         head = msgspec.json.encode(msgspec.structs.replace(provider, models=()), order="sorted")
         models = ",\n".join(msgspec.json.encode(model, order="sorted").decode() for model in provider.models)
         blocks.append(head.decode().replace('"models":[]', f'"models":[\n{models}\n]', 1))
-    text = f'{{"version":"{file.version}","providers":[\n' + ",\n".join(blocks) + "\n]}\n"
+    text = f'{{"version":"{file.version}","made":"{file.made}","providers":[\n' + ",\n".join(blocks) + "\n]}\n"
     return text.encode()
 
 
@@ -100,8 +101,8 @@ def changes(old: TableFile, new: TableFile) -> list[str]:
 
 def main() -> None:
     """Write the file and print what changed."""
-    new = table()
-    old = msgspec.json.decode(TARGET.read_bytes(), type=TableFile) if TARGET.exists() else TableFile("nothing", ())
+    new = table(datetime.now(UTC).date().isoformat())
+    old = msgspec.json.decode(TARGET.read_bytes(), type=TableFile) if TARGET.exists() else TableFile("nothing", "", ())
     TARGET.write_bytes(rendered(new))
     print("\n".join(changes(old, new)))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from fractions import Fraction
 
@@ -54,7 +54,9 @@ BOOK = PriceBook(TABLE, [upstream(provider) for provider in SOURCE])
 
 
 def test_the_committed_file_is_what_make_prices_makes() -> None:
-    assert TARGET.read_bytes() == rendered(made_table())
+    made = PriceTable.load().made
+    assert TARGET.read_bytes() == rendered(made_table(made))
+    assert date.fromisoformat(made) >= date(2026, 11, 23)
 
 
 def test_the_version_names_source_and_content() -> None:
@@ -63,16 +65,18 @@ def test_the_version_names_source_and_content() -> None:
 
 
 def test_what_changed_is_told_in_a_few_lines() -> None:
-    new = made_table()
+    new = made_table("2026-11-23")
     first = new.providers[0]
     dearer = msgspec.structs.replace(first.models[1], prices=first.models[0].prices)
-    old = TableFile("before", (msgspec.structs.replace(first, models=(*first.models[2:], dearer)), *new.providers[1:]))
+    old = TableFile(
+        "before", "", (msgspec.structs.replace(first, models=(*first.models[2:], dearer)), *new.providers[1:])
+    )
     lines = changes(old, new)
     assert lines[0].startswith("before -> genai-prices")
     assert lines[1] == f"added 1: anthropic/{first.models[0].id}"
     assert lines[2] == f"repriced 1: anthropic/{dearer.id}"
     assert changes(new, old)[1] == f"removed 1: anthropic/{first.models[0].id}"
-    assert len(changes(TableFile("nothing", ()), new)) == 2  # thousands of names stay one line
+    assert len(changes(TableFile("nothing", "", ()), new)) == 2  # thousands of names stay one line
     assert changes(new, new) == [f"{new.version}: {sum(len(p.models) for p in new.providers)} models, nothing changed"]
 
 
@@ -165,7 +169,7 @@ def test_a_model_whose_price_the_source_does_not_know_is_unpriced_and_not_free()
 
 
 def test_no_rate_is_negative_and_all_are_whole() -> None:
-    for provider in made_table().providers:
+    for provider in made_table("").providers:
         for model in provider.models:
             for entry in (*model.prices, *model.lanes):
                 for rates in (entry.rates, *(tier for _, tier in entry.tiers)):
