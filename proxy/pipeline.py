@@ -13,6 +13,7 @@ import asyncio
 from proxy.dialects import address, routes
 from proxy.dialects.address import Address
 from proxy.dialects.base import Match
+from proxy.dialects.passthrough_paths import needs_entry
 from proxy.domain.ask import Ask
 from proxy.domain.call import Attribution, Call
 from proxy.domain.errors import (
@@ -23,7 +24,7 @@ from proxy.domain.errors import (
 )
 from proxy.domain.principal import Principal
 from proxy.ports import Reply, Request
-from proxy.steps import failover, models, relay
+from proxy.steps import failover, models, relay, upload_intake
 from proxy.steps.attempt import Attempt
 from proxy.steps.delivery import is_stream
 from proxy.steps.errors import cut_short, tell
@@ -49,9 +50,7 @@ class Pipeline:
         try:
             where, match = _route(visit)
             principal = visit.principal = _identify(visit, where)
-            body = await request.read()
-            visit.read_at = world.clock.monotonic()
-            ask = visit.ask = _understand(visit, match, where, body)
+            ask = visit.ask = await _understand(world, visit, match, where)
             visit.call = _attribute(visit, principal, where, match, ask)
             if match.endpoint.local:
                 await models.answer(world, visit, match, visit.call)
@@ -64,6 +63,8 @@ class Pipeline:
             self._row_of_refused(visit, cut_short(cancelled))
             raise
         finally:
+            if visit.upload is not None:
+                visit.upload.close()
             world.gauge.ended()
 
     def _accept(self, request: Request, reply: Reply) -> Visit:
@@ -84,11 +85,15 @@ class Pipeline:
         """Send the request and pass the answer on, whole or piece by piece."""
         out = plan.dialect.outgoing(plan.ask, plan.upstream, plan.model, plan.max_output)
         attempt.edits = out.edits
-        head = visit.request.forwardable(plan.upstream.forward_headers)
+        also = plan.ask.endpoint.headers
+        head = visit.request.forwardable(
+            plan.upstream.forward_headers | also if also else plan.upstream.forward_headers
+        )
         if (key := plan.dialect.credential(plan.upstream)) is not None:
             head.append(key)
         try:
-            answer = await attempt.send(out.target, head, out.body)
+            body = out.body if visit.upload is None else visit.upload.body(out.cuts)
+            answer = await attempt.send(out.target, head, body)
             if is_stream(plan, answer):
                 strip = plan.dialect.strip(plan.ask) if out.strip_usage else None
                 await relay.stream(visit, plan, attempt, answer, strip)
@@ -111,14 +116,27 @@ class Pipeline:
 def _route(visit: Visit) -> tuple[Address, Match]:
     """The address without its attribution, and the endpoint that lives there. Unknown paths are 404 before any key."""
     where = address.parse(visit.request.raw_path)
-    match = routes.find(visit.request.method, where.path, visit.request.headers)
+    method, path = visit.request.method, where.path
+    try:
+        match = routes.find(method, path, visit.request.headers)
+        unserved = None
+    except NotFound as known:  # a dialect knows it and does not serve it; the configuration may let it through
+        match, unserved = None, known
     if match is None:
-        near = routes.nearest(where.path)
-        raise NotFound(
-            "There is no such path here." + (f" Did you mean {near}?" if near else " See the README for the list.")
-        )
+        through = visit.generation.let_through(method, path)
+        if through is None:
+            raise unserved or NotFound(f"There is no such path here. {_advice(path)}")
+        match, visit.generation = through
     visit.dialect, visit.endpoint = match.dialect, match.endpoint.path
     return where, match
+
+
+def _advice(path: str) -> str:
+    """What may help somebody whose path is not served."""
+    if needs_entry(path):
+        return "Paths like it are passed on by an entry under `passthrough:` in tallygate.yaml, which says what a call costs."
+    near = routes.nearest(path)
+    return f"Did you mean {near}?" if near else "See the README for the list."
 
 
 def _identify(visit: Visit, where: Address) -> Principal:
@@ -133,11 +151,16 @@ def _identify(visit: Visit, where: Address) -> Principal:
     return principal
 
 
-def _understand(visit: Visit, match: Match, where: Address, body: bytes) -> Ask:
-    """Read the request strictly, once, beside the bytes that will be forwarded."""
-    if match.endpoint.method == "POST" and not body:
-        raise BadRequest("The request has no body; this path takes a JSON object.", code="invalid_json")
-    ask = match.dialect.understand(match, body, where.query, visit.request.headers)
+async def _understand(world: World, visit: Visit, match: Match, where: Address) -> Ask:
+    """Read the request strictly, once, beside the bytes that will be forwarded; of an upload only what that takes."""
+    if match.endpoint.upload:
+        ask = await upload_intake.received(world, visit, match, where.query)
+    else:
+        body = await visit.request.read()
+        visit.read_at = world.clock.monotonic()
+        if match.endpoint.method == "POST" and not body:
+            raise BadRequest("The request has no body; this path takes a JSON object.", code="invalid_json")
+        ask = match.dialect.understand(match, body, where.query, visit.request.headers)
     if len(ask.model) > MAX_MODEL or not ask.model.isprintable():  # it stands in rows, logs and errors
         raise BadRequest(
             f"'model' must be a name of at most {MAX_MODEL} printable characters.", param="model", code="invalid_model"

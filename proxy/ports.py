@@ -15,6 +15,7 @@ from proxy.domain.errors import CallError
 from proxy.domain.meter import Charge, Expired, Held, Hold, Settlement
 from proxy.domain.row import Row
 from proxy.domain.upstream import Upstream
+from proxy.domain.verdict import Verdict
 
 Headers = Sequence[tuple[bytes, bytes]]  # names in lower case, in the order of arrival
 OnSent = Callable[[bool], None]  # True: a connection took the whole request; False: it was stale, nobody read it
@@ -50,6 +51,15 @@ class Request(Protocol):
         """The body; raises ``TooLarge``, ``SlowBody``, ``Encoded``, ``ClientGone``."""
         ...
 
+    @property
+    def length(self) -> int | None:
+        """Bytes of the body as its head says; None where only its end will tell."""
+        ...
+
+    async def piece(self) -> bytes:
+        """The next piece of a body that is not kept, ``b""`` at its end; instead of ``read``, and raises as it does."""
+        ...
+
 
 class Reply(Protocol):
     """The way back to the caller. Either ``whole`` once, or ``open`` then ``write`` then ``close`` or ``abort``."""
@@ -63,6 +73,16 @@ class Reply(Protocol):
     async def close(self) -> None: ...
     def abort(self) -> None:
         """Break the connection, so that a broken answer cannot pass for a whole one."""
+        ...
+
+
+class Body(Protocol):
+    """A body that is sent while it comes: so many bytes, or None where only its end will tell."""
+
+    length: int | None
+
+    async def piece(self) -> bytes:
+        """The next piece, ``b""`` at the end. Raises a ``CallError`` that ends the exchange, or ``ClientGone``."""
         ...
 
 
@@ -94,7 +114,7 @@ class Wire(Protocol):
         method: str,
         target: str,
         headers: list[tuple[bytes, bytes]],
-        body: bytes,
+        body: bytes | Body,
         on_sent: OnSent | None = None,
     ) -> Answer:
         """Ask; the answer has begun. ``on_sent`` is told as soon as an upstream may bill, whatever happens then."""
@@ -102,29 +122,35 @@ class Wire(Protocol):
 
 
 class Permit(Protocol):
-    """Leave to ask an upstream once."""
+    """Leave to ask an upstream once. Whoever has it must end it, whatever happens."""
 
-    def ended(self, *, good: bool | None, retry_after_s: float | None = None) -> None:
-        """Tell how it went, once; later tellings change nothing. ``good`` is None where nobody could see it.
+    upstream: Upstream
 
-        ``retry_after_s``: the upstream's own word on how long it wants to be left alone.
-        """
+    def answered(self, verdict: Verdict) -> None:
+        """The head of the answer is here: the first word on how it goes, and not the last."""
+        ...
+
+    def ended(self, verdict: Verdict) -> None:
+        """Nothing more is asked or read: give the place back and say how it went. Later tellings change nothing."""
         ...
 
 
 class Permits(Protocol):
-    """Who may ask an upstream now: its breaker, its bound on parallel calls, its bounded queue."""
+    """Who may be asked now: every upstream has a breaker, a bound on parallel calls, and a bounded queue."""
 
-    def take(self, upstream: Upstream) -> Permit | None:
-        """Leave at once, or None where the upstream is full or its breaker open."""
+    def take(self, upstreams: Sequence[Upstream]) -> Permit | None:
+        """Leave to ask the first of these that takes a call at once; None where all are full or left alone."""
         ...
 
-    async def wait(self, upstream: Upstream) -> Permit:
-        """Leave, after a wait in its queue. Raises ``Busy``: the breaker is open, the queue full, or the wait too long."""
+    async def wait(self, upstreams: Sequence[Upstream]) -> Permit:
+        """Leave to ask one of these, after a wait in its queue, or although it is throttled when nobody else is left.
+
+        Raises ``Busy``: all are left alone, their queues are full, or the wait was too long.
+        """
         ...
 
-    def may_ask(self, upstream: Upstream) -> bool:
-        """Whether its breaker would let a call through now."""
+    def may_ask(self, upstreams: Sequence[Upstream]) -> bool:
+        """Whether the breaker of any of these would let a call through now."""
         ...
 
 
@@ -221,6 +247,9 @@ class Gauge(Protocol):
     def began(self) -> None: ...
     def ended(self) -> None: ...
     def refused(self, call: Call | None, error: CallError) -> None: ...
+    def failed_over(self, upstream: Upstream) -> None:
+        """Another upstream is asked because this one failed."""
+        ...
 
 
 DRAINING = "draining"  # the message of the CancelledError when a walk is cut because we are ending, not its caller

@@ -5,18 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from proxy.config.passthrough_route import OneWay
 from proxy.config.problems import ConfigError, Problem
 from proxy.config.reading import Reading
 from proxy.config.routes import Routes
+from proxy.config.settings import Settings
 from proxy.config.yaml_nodes import locate
 from proxy.config.yaml_source import read_source
 from proxy.dialects import DIALECTS
+from proxy.dialects.passthrough import PassThrough
+from proxy.dialects.passthrough_paths import claimed_by
 from proxy.domain.upstream import PriceOverride, Upstream
+from proxy.metering.declared import DeclaredPrices
 from proxy.metering.prices import PriceBook, UnknownProvider
 from proxy.metering.table import PriceTable
 from proxy.policy.decide import Policy
 from proxy.policy.rules.budget import BudgetRule
-from proxy.steps.generation import Generation
+from proxy.steps.generation import Generation, Opening
 from proxy.telemetry.labels import Known
 
 DEMO_RATES = (("input", 200_000_000), ("output", 600_000_000))  # $0.20 and $0.60 per million tokens, as a small model
@@ -49,6 +54,7 @@ def generation_of(reading: Reading, table: PriceTable, demo_url: str | None) -> 
         routes=Routes(upstreams),
         prices=prices,
         policy=Policy(reading.generation, rules),
+        openings=openings_of(settings, table),
     )
 
 
@@ -64,11 +70,30 @@ def prices_of(source: Path, upstreams: Sequence[Upstream], table: PriceTable) ->
         raise ConfigError([Problem(str(source), 0, 0, "upstreams", str(error))]) from None
 
 
+def openings_of(settings: Settings, table: PriceTable) -> tuple[Opening, ...]:
+    """Build the entries of ``passthrough:``. Raises ``ConfigError`` for one that would catch what a dialect meters."""
+    for entry in settings.passthrough:
+        for place, pattern in enumerate(entry.paths):
+            if (claim := claimed_by(pattern, entry.methods)) is None:
+                continue
+            path, file = ("passthrough", entry.name, "paths", place), read_source(settings.source)
+            mark, _ = locate(file.root, path)
+            message = f"would let {claim[0]} through, which {claim[1]} serves and meters"
+            raise ConfigError([file.problem(mark, f"passthrough.{entry.name}.paths", message, "name narrower paths")])
+    upstreams = {upstream.name: upstream for upstream in settings.upstreams}
+    return tuple(
+        Opening(PassThrough(entry), OneWay(upstreams[entry.upstream]), DeclaredPrices(table, entry.name, entry.rates))
+        for entry in settings.passthrough
+    )
+
+
 def known_labels(generation: Generation) -> Known:
     """The closed sets that metrics may use as labels."""
     directory = generation.directory
     return Known(
-        routes=frozenset(endpoint.path for dialect in DIALECTS for endpoint in dialect.endpoints),
+        routes=frozenset(endpoint.path for dialect in DIALECTS for endpoint in dialect.endpoints).union(
+            pattern for opening in generation.openings for pattern in opening.dialect.entry.paths
+        ),
         upstreams=frozenset(upstream.name for upstream in generation.routes.upstreams),
         teams=frozenset(directory.teams),
         projects=frozenset(project for team in directory.teams.values() for project in team.projects),

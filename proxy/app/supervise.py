@@ -17,12 +17,14 @@ from pathlib import Path
 
 import uvloop
 
+from proxy.app.ledger import shipping
 from proxy.config.reading import Reading
 from proxy.config.settings import Settings
 from proxy.server import sockets
 from proxy.server.admin import serve_admin
 from proxy.server.lock import StateLock
 from proxy.server.supervisor import Supervisor
+from proxy.server.upstreams import upstream_page
 from proxy.stores.engine import Engine, cache_flags, store_flags
 from proxy.stores.engines import Engines
 from proxy.telemetry import files
@@ -63,9 +65,14 @@ def store_url(settings: Settings) -> str:
     return Engine("store", settings.state / "engines", ()).url if settings.store.embedded else settings.store.url
 
 
+def cache_url(settings: Settings) -> str:
+    """Where the cache is, embedded or not."""
+    return Engine("cache", settings.state / "engines", ()).url if settings.cache.embedded else settings.cache.url
+
+
 async def _run(reading: Reading, engines: Engines, log: Log, on_ready: Callable[[], None]) -> int:
     settings = reading.settings
-    async with _demo(settings) as demo_url:
+    async with _demo(settings) as demo_url, shipping(settings, log) as missing:
         environment = {STORE_VARIABLE: store_url(settings), **({DEMO_VARIABLE: demo_url} if demo_url else {})}
         os.environ.update(environment)
         supervisor = Supervisor(
@@ -74,7 +81,8 @@ async def _run(reading: Reading, engines: Engines, log: Log, on_ready: Callable[
         admin = await serve_admin(
             settings.admin,
             render=partial(files.render, settings.state / "metrics"),
-            readiness=lambda: supervisor.readiness,
+            readiness=lambda: supervisor.readiness.lacking(missing()),
+            routes=[upstream_page(supervisor.upstreams)],
         )
         watching = asyncio.create_task(engines.watch(), name="engines")
         try:

@@ -16,6 +16,7 @@ from typing import Any
 from proxy.app.audit import Audit
 from proxy.app.generations import generation_of, known_labels
 from proxy.app.upkeep import Memory, Reloader, reporter, steadily
+from proxy.app.upstream_watch import UpstreamWatch
 from proxy.config.reading import Reading
 from proxy.config.store_url import parse_endpoint
 from proxy.domain.errors import StoreAway
@@ -41,6 +42,7 @@ from proxy.server.sockets import tls_context
 from proxy.server.worker_process import Life
 from proxy.steps.errors import answer_to
 from proxy.steps.leases import Leases
+from proxy.steps.upload_aside import Shelf
 from proxy.steps.world import World
 from proxy.stores.meters import StoreMeters
 from proxy.stores.settler import StoreSettler
@@ -52,6 +54,7 @@ from proxy.telemetry.gauge import CallGauge
 from proxy.telemetry.heartbeat import Heartbeat
 from proxy.telemetry.logs import Log
 from proxy.upstream.catalog import UpstreamCatalog
+from proxy.upstream.desk import Share
 from proxy.upstream.permits import UpstreamPermits
 from proxy.upstream.wire import HttpWire
 
@@ -95,7 +98,10 @@ class Worker:
         self._accumulator = Accumulator(MetricFiles(settings.state / "metrics", str(slot)))
         self._gauge = CallGauge(self._accumulator, log, known_labels(generation))
         self._heartbeat = Heartbeat(self._accumulator, self._look)
-        self._wire, self._permits = HttpWire(), UpstreamPermits(time.monotonic)
+        self._watch = UpstreamWatch(self._accumulator)
+        share = Share(slot, settings.workers)
+        self._wire, self._permits = HttpWire(), UpstreamPermits(time.monotonic, share, self._watch.failed)
+        self._permits.retain(generation.routes.upstreams)
         self._catalog = UpstreamCatalog(self._wire, time.monotonic)
         self._meters = StoreMeters(self._store, lease_s=settings.lease_s, workers=settings.workers)
         self._leases = Leases(self._meters, settings.lease_s / 3)
@@ -115,6 +121,7 @@ class Worker:
             later=self._later,
             report=reporter(log),
             count_long=self._count_long,
+            shelf=Shelf(settings.state),
         )
         whole = settings.store.embedded and slot == 0  # else other machines' journals count, too
         self._audit = Audit(self._world, self._books, self._reader, self._accumulator, drift=whole)
@@ -166,6 +173,10 @@ class Worker:
     def reload(self) -> None:
         """Reread the configuration now."""
         self._reloader.ask()
+
+    def upstreams(self) -> str:
+        """How the upstreams do now, as JSON."""
+        return self._watch.told(self._permits, self._reloader.reading.settings.off)
 
     async def stop(self) -> None:
         """Book, settle and let go of everything; the listener's calls have all ended."""
@@ -225,7 +236,8 @@ class Worker:
     def _look(self) -> None:
         """Set the gauges that somebody has to look up, once a second."""
         self._gauge.refresh()
-        self._life.degrade(() if self._store.up else (f"the store is away: {self._store.fault}",))
+        store = () if self._store.up else (f"the store is away: {self._store.fault}",)
+        self._life.degrade((*store, *self._watch.refresh(self._permits)))
         self._accumulator.cell(metrics.STORE_UP, "store").set(1.0 if self._store.up else 0.0)
         self._accumulator.cell(metrics.JOURNAL_LAG).set(self._books.lag_s)
 

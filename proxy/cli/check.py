@@ -26,13 +26,14 @@ def check(config: ConfigOption = None) -> None:
 
     - `tallygate check --config deploy/tallygate.yaml`, as a step of CI
     """  # fmt: skip
-    from proxy.app.generations import prices_of  # noqa: PLC0415 - other commands start faster without it
+    from proxy.app.generations import openings_of, prices_of  # noqa: PLC0415 - other commands start faster without it
     from proxy.metering.table import PriceTable  # noqa: PLC0415
 
     path = config_path(config)
     try:
         settings = load_settings(path, os.environ)
-        prices_of(settings.source, settings.upstreams, PriceTable.load())
+        prices_of(settings.source, settings.upstreams, table := PriceTable.load())
+        openings_of(settings, table)
     except ConfigError as error:
         raise ConfigError([*error.problems, *_beside(path)]) from None
     Console().print(_summary(settings, load_directory(settings.directory, b"")))

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from proxy.cli import check, demo, init, keys, report, serve
+from proxy.cli import check, demo, doctor, healthy, init, keys, ledger, report, serve, upstreams
 from proxy.config.problems import ConfigError
 
 EXIT_CONFIG = 2
@@ -18,12 +18,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-COMMANDS = (serve.serve, demo.demo, init.init, check.check)
-GROUPS = ((keys.app, "keys"), (report.report_app, "report"))
+COMMANDS = (serve.serve, demo.demo, init.init, check.check, doctor.doctor, healthy.healthy, upstreams.upstreams)
+GROUPS = ((keys.app, "keys"), (report.report_app, "report"), (ledger.app, "ledger"))
 
 for command in COMMANDS:
     app.command()(command)
-app.command(hidden=True)(serve.worker)
+for part in (serve.worker, serve.shipper):
+    app.command(hidden=True)(part)
 for group, name in GROUPS:
     app.add_typer(group, name=name)
 

@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 import msgspec
 
 from proxy.config.base_url import is_clear_text
+from proxy.config.passthrough import Entry
+from proxy.config.passthrough_checks import in_force, misplaced
 from proxy.config.problems import ConfigError, Problem
 from proxy.config.references import Surroundings
 from proxy.config.settings import Budget, Drain, Engine, Limits, Log, Settings, Tls
@@ -42,7 +44,8 @@ def load_settings(path: Path, environ: Mapping[str, str]) -> Settings:
     overrides = _overrides(environ, problems)
     if shape is None:
         raise ConfigError(problems)
-    problems += _same_engine(source, shape)
+    problems += _same_engine(source, shape) + _indivisible(source, shape)
+    problems += misplaced(source, _entries(shape), shape.upstreams.keys())
     if problems:
         raise ConfigError(problems)
     return msgspec.structs.replace(_settings(path, shape, around), **overrides)
@@ -72,13 +75,26 @@ def _same_engine(source: Source, shape: SettingsShape) -> list[Problem]:
     return [source.problem(mark, "cache.url", message, "give the cache its own instance, or leave it embedded")]
 
 
+def _indivisible(source: Source, shape: SettingsShape) -> list[Problem]:
+    """Find bounds on parallel calls that leave a worker without any: its callers would find that upstream always full."""
+    found = []
+    for name, entry in shape.upstreams.items():
+        if entry.parallel is not None and entry.parallel < shape.workers:
+            mark, _ = locate(source.root, ("upstreams", name, "parallel"))
+            message = f"{entry.parallel} cannot be divided among {shape.workers} workers"
+            found.append(source.problem(mark, f"upstreams.{name}.parallel", message, "raise it, or run fewer workers"))
+    return found
+
+
 def _instance(engine: Engine) -> tuple[str, str]:
     parts = urlsplit(engine.url)
     return (parts.netloc.rpartition("@")[2].lower(), parts.path if parts.scheme == "unix" else "")
 
 
 def _settings(path: Path, shape: SettingsShape, around: Surroundings) -> Settings:
-    upstreams, notes = _upstreams(shape)
+    upstreams, off, notes = _upstreams(shape)
+    passthrough, without = in_force(_entries(shape), dict(off))
+    notes += without
     is_demo = shape.demo == "on" or (shape.demo == "auto" and not upstreams)
     if is_demo and shape.demo == "auto":
         notes.append("no upstream is on: the built-in stand-in `demo` answers models named demo-*")
@@ -115,25 +131,30 @@ def _settings(path: Path, shape: SettingsShape, around: Surroundings) -> Setting
         durability=shape.durability,
         log=Log(shape.log.format, shape.log.level),
         demo=is_demo,
+        passthrough=passthrough,
         upstreams=tuple(upstreams),
+        off=tuple(off),
         notes=tuple(notes),
         files=(path.absolute(), *around.read),
     )
 
 
-def _upstreams(shape: SettingsShape) -> tuple[list[Upstream], list[str]]:
-    """Give the upstreams that are on, and a line for each that is not."""
-    on, notes = [], []
+def _entries(shape: SettingsShape) -> tuple[Entry, ...]:
+    return tuple(entry.entry(name) for name, entry in shape.passthrough.items())
+
+
+def _upstreams(shape: SettingsShape) -> tuple[list[Upstream], list[tuple[str, str]], list[str]]:
+    """Give the upstreams that are on, those that are off and why, and lines for people."""
+    on, off, notes = [], [], []
     for name, entry in shape.upstreams.items():
         if entry.key is not None and entry.key.secret is None:
-            notes.append(f"upstream {name} is off: the environment variable {entry.key.name} is not set")
+            off.append((name, f"the environment variable {entry.key.name} is not set"))
+            notes.append(f"upstream {name} is off: {off[-1][1]}")
             continue
         on.append(entry.upstream(name))
-        if entry.failover_on and "failover_on" in entry.model_fields_set:
-            notes.append(f"upstream {name}: failover_on is not used yet; the upstream's own error is passed on")
         if entry.key is not None and is_clear_text(entry.base_url):
             notes.append(f"upstream {name}: its key crosses the network in the clear; use https://")
-    return on, notes
+    return on, off, notes
 
 
 def _budget(shape: BudgetShape) -> Budget:

@@ -15,8 +15,8 @@ import msgspec
 
 from proxy.config.settings import Settings
 
-RELOADABLE = ("upstreams", "demo", "directory", "policies", "budget")
-_ASIDE = ("source", "notes", "files")  # describe the reading, not the proxy
+RELOADABLE = ("upstreams", "passthrough", "demo", "directory", "policies", "budget")
+_ASIDE = ("source", "off", "notes", "files")  # describe the reading, not the proxy
 _TICK_NS = 2_000_000_000  # coarsest clock of a file system still met (git calls such files racily clean)
 _WATCHED = {".yaml", ".yml"}
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from proxy.config.passthrough import Entry
 from proxy.domain.decision import Reserve, StoreDown
 from proxy.domain.upstream import Upstream
 
@@ -70,6 +71,7 @@ class Limits(msgspec.Struct, frozen=True):
     """Guards of the public listener (DESIGN section 4)."""
 
     body_bytes: int = 16 << 20
+    upload_bytes: int = 512 << 20  # of a body that is passed on while it comes
     header_timeout_s: float = 10.0  # from the first byte of each request's head
     body_timeout_s: float = 30.0  # for a body at its slowest: then 408
     body_rate_bytes: int = 1024  # a body that keeps this rate per second is not slow, however long it takes
@@ -107,6 +109,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     durability: str = "process"  # process | power
     log: Log = Log()
     demo: bool = False  # the stand-in upstream is on
+    passthrough: tuple[Entry, ...] = ()  # those whose upstream is on
     upstreams: tuple[Upstream, ...] = ()  # those that are on, in the order of the file
+    off: tuple[tuple[str, str], ...] = ()  # upstreams that are not, and why
     notes: tuple[str, ...] = ()
     files: tuple[Path, ...] = ()

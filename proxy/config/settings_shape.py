@@ -10,7 +10,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, ValidationInfo
 
+from proxy.config.ledger_url import parse_ledger
 from proxy.config.masking import shown
+from proxy.config.passthrough_shape import PassthroughShape
 from proxy.config.problems import did_you_mean
 from proxy.config.quantities import MILLION, as_text, size_bytes, spending_limit, whole
 from proxy.config.references import reference, surroundings
@@ -67,9 +69,13 @@ def _store(value: object, info: ValidationInfo) -> Engine:
 
 
 def _ledger(value: object, info: ValidationInfo) -> Engine:
-    if _engine_url(value, info, "embedded") != "embedded":
-        raise ValueError("a ledger elsewhere is not built yet; use embedded")
-    return Engine()
+    text = _engine_url(value, info, "embedded or postgresql://…")
+    if text != "embedded":
+        try:
+            parse_ledger(text)
+        except ValueError as error:
+            raise ValueError(f"wants embedded or a URL: {error}") from None
+    return Engine(text)
 
 
 def _countable(grace: int, info: ValidationInfo) -> int:
@@ -142,7 +148,7 @@ class StoreShape(Shape):
 
 
 class LedgerShape(Shape):
-    """``{url: embedded}``."""
+    """``{url: embedded}`` or a PostgreSQL URL."""
 
     url: Annotated[Engine, PlainValidator(_ledger)] = Engine()
 
@@ -177,6 +183,7 @@ class LimitsShape(Shape):
     """Guards of the public listener."""
 
     body: Size = 16 << 20
+    upload: Size = 512 << 20
     header_timeout: PositiveDuration = 10.0
     body_timeout: PositiveDuration = 30.0
     body_rate: Annotated[int, BeforeValidator(size_bytes)] = 1024
@@ -214,3 +221,4 @@ class SettingsShape(Shape):
     log: LogShape = LogShape()
     demo: Literal["auto", "on", "off"] = "auto"
     upstreams: dict[Annotated[str, BeforeValidator(_upstream_name)], UpstreamShape] = Field(default_factory=dict)
+    passthrough: dict[Annotated[str, BeforeValidator(_upstream_name)], PassthroughShape] = Field(default_factory=dict)

@@ -12,7 +12,8 @@ from proxy.config.masking import shown
 from proxy.config.price_shape import Prices, Unpriced
 from proxy.config.quantities import as_text, whole
 from proxy.config.references import SecretReference, surroundings
-from proxy.config.shape import PositiveDuration, Shape, Switch, Whole, one_of, text_or_mapping
+from proxy.config.shape import PositiveDuration, Shape, Switch, one_of, text_or_mapping
+from proxy.config.upstream_choice import Aliases, BreakerShape, Parallel, QueueShape, Weight
 from proxy.domain.upstream import Timeouts, Upstream
 
 FAMILIES = ("openai", "anthropic", "gemini", "ollama", "bedrock", "cohere", "vertex")
@@ -104,6 +105,8 @@ class UpstreamShape(Shape):
     query: dict[str, str] = Field(default_factory=dict)
     models: tuple[Glob, ...] = ("*",)
     strip_prefix: str = ""
+    aliases: Aliases = Field(default_factory=dict)
+    weight: Weight | None = None
     prices_from: str | None = None
     prices: Prices = ()
     unpriced: Unpriced = "deny"
@@ -112,7 +115,10 @@ class UpstreamShape(Shape):
     on_disconnect: OnDisconnect = "cancel"
     stream_usage: Literal["inject", "native", "never"] = "inject"
     trust_served_model: Switch = True
-    max_connections: Whole = 512
+    max_connections: Parallel = 512
+    parallel: Parallel | None = None
+    queue: QueueShape = QueueShape()
+    breaker: BreakerShape = BreakerShape()
     forward_headers: tuple[Forwarded, ...] = ()
     ca_file: Annotated[str, BeforeValidator(_ca_file)] | None = None
 
@@ -129,6 +135,8 @@ class UpstreamShape(Shape):
             query=tuple(self.query.items()),
             models=tuple(self.models),
             strip_prefix=self.strip_prefix,
+            aliases=tuple(self.aliases.items()),
+            weight=self.weight,
             prices_from=self.prices_from,
             prices=tuple(price.override() for price in self.prices),
             unpriced=self.unpriced if isinstance(self.unpriced, str) else "price",
@@ -140,6 +148,8 @@ class UpstreamShape(Shape):
             stream_usage=self.stream_usage,
             trust_served_model=self.trust_served_model,
             max_connections=self.max_connections,
+            queue=self.queue.queue(self.parallel),
+            breaker=self.breaker.rule(),
             forward_headers=frozenset(self.forward_headers),
             ca_file=self.ca_file,
         )

@@ -53,6 +53,7 @@ class AnthropicMessages:
 
     name: ClassVar[str] = "anthropic_messages"
     family: ClassVar[str] = "anthropic"
+    gap: ClassVar[bytes] = b"\n\n"
     endpoints: ClassVar[tuple[Endpoint, ...]] = _ENDPOINTS + _LISTS
 
     def __init__(self) -> None:
@@ -67,6 +68,7 @@ class AnthropicMessages:
         if match.endpoint.method == "GET":
             return Ask(match.endpoint, match.model or "", body, query=allowed(query, _QUERY))
         members = strict_json.parse(body)
+        strict_json.exactly_spelled(members)
         messages = members.get("messages")
         if messages is not None and type(messages) is not list:
             raise BadRequest("'messages' must be a list.", param="messages", code="invalid_type")
@@ -80,7 +82,7 @@ class AnthropicMessages:
             tools=tool_names(members),
             service_tier=strict_json.string(members, "service_tier"),
             query=allowed(query, _QUERY),
-            session=_session(members, headers),
+            session=session_of(members, headers),
         )
 
     def outgoing(self, ask: Ask, upstream: Upstream, model: str, max_output: int | None = None) -> Outgoing:
@@ -121,7 +123,7 @@ class AnthropicMessages:
         return b"event: error\ndata: " + self.error_body(error, request_id) + b"\n\n"
 
 
-def _session(members: dict[str, Any], headers: Mapping[str, str]) -> str | None:
+def session_of(members: dict[str, Any], headers: Mapping[str, str]) -> str | None:
     """Return what Claude Code tells of its session."""
     given = headers.get(_SESSION_HEADER)
     if given:

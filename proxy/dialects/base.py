@@ -6,7 +6,7 @@ raise ``BadRequest`` with the position of the mistake and never with its text.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Protocol
 
 import msgspec
@@ -20,8 +20,13 @@ from proxy.domain.usage import Usage
 class Tap(Protocol):
     """Reads usage out of an answer while it passes; one object per attempt.
 
-    ``feed`` gets the pieces of a stream in any split, ``body`` a whole buffered answer; then ``finish`` once.
+    ``head`` comes first; ``feed`` gets the pieces of a stream in any split, ``body`` a whole buffered answer; then
+    ``finish`` once.
     """
+
+    def head(self, headers: Sequence[tuple[bytes, bytes]]) -> None:
+        """Hear the answer's headers, names in lower case: some providers put figures there."""
+        ...
 
     def feed(self, data: bytes) -> None: ...
     def body(self, data: bytes) -> None: ...
@@ -52,9 +57,13 @@ class Dialect(Protocol):
     name: ClassVar[str]
     family: ClassVar[str]
     endpoints: ClassVar[tuple[Endpoint, ...]]  # for the table of routes; `{model}` where a path carries it
+    gap: ClassVar[bytes]  # what ends an event of a stream: b"\n\n", a line's b"\n", or b"" where lengths stand in front
 
     def match(self, method: str, path: str) -> Match | None:
-        """The endpoint for a client path (attribution prefix and query removed), or None."""
+        """The endpoint for a client path (attribution prefix and query removed), or None.
+
+        Raises ``NotFound``, with what to do instead, for a path that this format has and that is not served.
+        """
         ...
 
     def understand(self, match: Match, body: bytes, query: str, headers: Mapping[str, str]) -> Ask:

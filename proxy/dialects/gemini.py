@@ -1,4 +1,4 @@
-"""Gemini's generated content and embeddings, as the Gemini API and Vertex speak it.
+"""Gemini's generated content and embeddings, as the Gemini API speaks it; ``vertex`` has other paths and the same bodies.
 
 The path names model and operation, so a model is changed there and a stream is decided there. Interactions are another
 format under the same roof: ``gemini_interactions``.
@@ -38,11 +38,7 @@ _STREAMS = ":streamGenerateContent"
 _QUERY = frozenset({"alt", "$alt", "pageSize", "pageToken", "prettyPrint", "$prettyPrint"})
 _EVENTS = frozenset({"alt=sse", "$alt=sse"})
 _NAMING = frozenset({"model", "requests", "generateContentRequest", "generate_content_request"})
-_MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,127}")
-_VERTEX = re.compile(
-    r"(?P<before>/v1(?:beta1)?(?:/projects/[a-z0-9:.-]{1,64}/locations/[a-z0-9-]{1,64})?/publishers/google/models/)"
-    r"(?P<model>[^/:]+):(?P<operation>[A-Za-z]+)"
-)
+MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,127}")
 
 
 def _endpoint(before: str, operation: str) -> Endpoint:
@@ -64,6 +60,7 @@ class Gemini:
 
     name: ClassVar[str] = "gemini"
     family: ClassVar[str] = "gemini"
+    gap: ClassVar[bytes] = b"\n\n"
     endpoints: ClassVar[tuple[Endpoint, ...]] = _ENDPOINTS + _LISTS + GeminiInteractions.endpoints
     _interactions: ClassVar[GeminiInteractions] = GeminiInteractions()
     _known: ClassVar[Mapping[tuple[str, str], Endpoint]] = {(one.method, one.path): one for one in _ENDPOINTS + _LISTS}
@@ -76,7 +73,7 @@ class Gemini:
             return Match(self, listing) if listing else self._interactions.match(method, path)
         model, colon, operation = rest.rpartition(":")
         template = f"{before}/models/{{model}}:{operation}" if colon else f"{before}/models/{{model}}"
-        endpoint = self._known.get((method, template)) or _of_vertex(method, path)
+        endpoint = self._known.get((method, template))
         if endpoint is None:
             return None
         return Match(self, endpoint, unquote(model if colon else rest))
@@ -84,7 +81,7 @@ class Gemini:
     def understand(self, match: Match, body: bytes, query: str, headers: Mapping[str, str]) -> Ask:  # noqa: ARG002
         """Read a request strictly. Raises ``BadRequest``."""
         endpoint, model, query = match.endpoint, match.model or "", allowed(query, _QUERY)
-        if match.model is not None and not _MODEL.fullmatch(model):
+        if match.model is not None and not MODEL.fullmatch(model):
             raise BadRequest(
                 "The path must name a model of letters, digits, '.', '-', '_' or '@'.", code="invalid_model"
             )
@@ -142,14 +139,6 @@ class Gemini:
         if ask is not None and ask.stream and _EVENTS.isdisjoint(ask.query.split("&")):
             return b",\n" + self.error_body(error, request_id) + b"\n"
         return b"data: " + self.error_body(error, request_id) + b"\r\n\r\n"
-
-
-def _of_vertex(method: str, path: str) -> Endpoint | None:
-    """Return the endpoint of a path that names a project and a place."""
-    found = _VERTEX.fullmatch(path)
-    if method != "POST" or found is None or found["operation"] not in _OPERATIONS:
-        return None
-    return _endpoint(found["before"], found["operation"])
 
 
 def _same_model(members: dict[str, Any], model: str) -> None:

@@ -30,6 +30,7 @@ class GeminiInteractions:
 
     name: ClassVar[str] = "gemini_interactions"
     family: ClassVar[str] = "gemini"
+    gap: ClassVar[bytes] = b"\n\n"
     endpoints: ClassVar[tuple[Endpoint, ...]] = _ENDPOINTS
 
     def match(self, method: str, path: str) -> Match | None:

@@ -34,6 +34,7 @@ class OpenAIChat:
 
     name: ClassVar[str] = "openai_chat"
     family: ClassVar[str] = "openai"
+    gap: ClassVar[bytes] = b"\n\n"
     endpoints: ClassVar[tuple[Endpoint, ...]] = (
         Endpoint("openai.chat", "/v1/chat/completions", _CHAT),
         Endpoint("openai.chat", "/v1/completions", "/completions"),

@@ -12,8 +12,8 @@ from proxy.dialects.base import Match
 from proxy.dialects.delivery import target
 from proxy.dialects.edit import Edit, replace_members
 from proxy.dialects.reported import part
-from proxy.dialects.strict_json import string, text
-from proxy.domain.ask import Ask, Outgoing
+from proxy.dialects.strict_json import exactly_spelled, string, text
+from proxy.domain.ask import Ask, Endpoint, Outgoing
 from proxy.domain.upstream import Upstream
 
 _SESSION_HEADERS = (
@@ -27,6 +27,7 @@ PATH_MODEL = "{model}"
 
 def model_of(match: Match, members: dict[str, Any]) -> str:
     """The model asked for: that of the path where it carries one. Raises ``BadRequest``."""
+    exactly_spelled(members)
     if match.model is None:
         return text(members, "model")
     string(members, "model")
@@ -53,8 +54,7 @@ def edited(ask: Ask, upstream: Upstream, model: str, members: dict[str, Edit]) -
     path = endpoint.upstream_path
     if endpoint.method == "POST":
         in_path = wants_deployments(upstream)
-        if in_path:
-            path = f"{_deployments(upstream)}/{PATH_MODEL}{path}"
+        path = path_at(endpoint, upstream)
         if model != ask.model or PATH_MODEL in endpoint.path:
             members = {"model": _named(model, needed=not in_path)} | members
     goal = target(path, ask.query, upstream, model)
@@ -63,6 +63,12 @@ def edited(ask: Ask, upstream: Upstream, model: str, members: dict[str, Edit]) -
     noted: list[str] = []
     body = replace_members(ask.body, {name: _noting(name, edit, noted) for name, edit in members.items()})
     return Outgoing(goal, body, tuple(noted))
+
+
+def path_at(endpoint: Endpoint, upstream: Upstream) -> str:
+    """The endpoint's path below the upstream's base URL, with ``{model}`` in it where that is where it goes."""
+    path = endpoint.upstream_path
+    return f"{_deployments(upstream)}/{PATH_MODEL}{path}" if wants_deployments(upstream) else path
 
 
 def wants_deployments(upstream: Upstream) -> bool:

@@ -31,6 +31,7 @@ class OpenAIResponses:
 
     name: ClassVar[str] = "openai_responses"
     family: ClassVar[str] = "openai"
+    gap: ClassVar[bytes] = b"\n\n"
     endpoints: ClassVar[tuple[Endpoint, ...]] = (
         Endpoint("openai.responses", "/v1/responses", "/responses"),
         Endpoint("openai.responses", "/v1/responses/compact", _COMPACT, clamps=False),

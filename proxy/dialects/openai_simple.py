@@ -28,6 +28,7 @@ class OpenAISimple:
 
     name: ClassVar[str] = "openai_simple"
     family: ClassVar[str] = "openai"
+    gap: ClassVar[bytes] = b"\n\n"
     endpoints: ClassVar[tuple[Endpoint, ...]] = (
         Endpoint(_EMBEDDINGS, "/v1/embeddings", "/embeddings", generates=False),
         Endpoint(_EMBEDDINGS, "/openai/deployments/{model}/embeddings", "/embeddings", generates=False),

@@ -11,7 +11,7 @@ to ``event`` in their order; a format whose figures are cumulative rather walks 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Any, ClassVar
 
@@ -44,6 +44,9 @@ class StreamTap:
         self._tail: deque[bytes] = deque()
         self._head_size = self._tail_size = 0
         self.whole = self.ended = False
+
+    def head(self, headers: Sequence[tuple[bytes, bytes]]) -> None:
+        """Nothing: figures stand in the answer."""
 
     def feed(self, data: bytes) -> None:
         """Keep one piece of a stream."""

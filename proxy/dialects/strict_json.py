@@ -7,7 +7,7 @@ Duplicate members, NaN, bad UTF-8 and deep nesting are refused, because the next
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Final
 
 import jiter
 
@@ -33,6 +33,19 @@ _REASONS = (
     "trailing comma",
     "trailing characters",
     "control character",
+)
+# Members that decide what a call may cost, and what is written into it.
+DECISIVE: Final = frozenset(
+    {
+        "model",
+        "stream",
+        "stream_options",
+        "n",
+        "max_tokens",
+        "max_completion_tokens",
+        "max_output_tokens",
+        "service_tier",
+    }
 )
 
 
@@ -116,6 +129,19 @@ def text(members: dict[str, Any], name: str) -> str:
     if type(value) is str and value:
         return value
     raise _mistyped(name, "a non-empty string")
+
+
+def exactly_spelled(members: dict[str, Any], known: frozenset[str] = DECISIVE) -> None:
+    """Refuse a known member in other letters: a server written in Go would take ``Model`` for ``model``, and we would not.
+
+    (``encoding/json``: "preferring exact matches but also accepting case-insensitive matches", the last one wins; Ollama and
+    LocalAI read requests so.) Raises ``BadRequest`` with ``param``.
+    """
+    if all(map(str.islower, members)) and all(map(str.isascii, members)):  # the long s is lower case, too, and folds to `s`
+        return
+    for name in members:
+        if name not in known and (meant := name.casefold()) in known:
+            raise BadRequest(f"Write '{meant}' in lower case.", param=meant, code="invalid_member")
 
 
 def boolean(members: dict[str, Any], name: str) -> bool:

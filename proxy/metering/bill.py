@@ -12,7 +12,7 @@ from proxy.domain.usage import Usage
 from proxy.metering.rates import Rates, Scale
 
 MILLION: Final = 1_000_000
-_LONGEST_S: Final = 1e9  # a duration above is not one
+LONGEST_S: Final = 1e9  # a duration above is not one
 
 
 def bill_tokens(scale: Scale, usage: Usage) -> tuple[int, bool]:
@@ -47,7 +47,7 @@ def bill_units(rates: Rates, usage: Usage) -> int:
     """What seconds, characters and pictures cost. Seconds come as a float from JSON; from here on they are whole µs."""
     amount = max(usage.characters or 0, 0) * rates.character + max(usage.images or 0, 0) * rates.image
     seconds = usage.seconds
-    if seconds is not None and 0 < seconds < _LONGEST_S:
+    if seconds is not None and 0 < seconds < LONGEST_S:
         amount += half_even(round(seconds * MILLION) * rates.second, MILLION)
     return amount
 

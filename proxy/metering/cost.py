@@ -5,6 +5,7 @@ Integers only: rates are nano-dollars per million units, a bill is rounded half-
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -12,7 +13,7 @@ from typing import Final
 import msgspec
 
 from proxy.domain.usage import ModelUsage, Usage, UsageSource
-from proxy.metering.bill import MILLION, bill_tokens, bill_units, half_even
+from proxy.metering.bill import LONGEST_S, MILLION, bill_tokens, bill_units, half_even
 from proxy.metering.rates import TOKENS_IN, TOKENS_OUT, Rates, Scale
 
 # Words of ``Cost.flag`` and of a row's ``price_flag``.
@@ -30,6 +31,7 @@ _STANDARD: Final = frozenset({"", "default", "standard", "auto", "on_demand", "o
 _LANE_NAMES: Final = {"on_demand_priority": "priority", "on_demand_flex": "flex", "on_demand_batch": "batch"}
 _CHARACTERS_PER_TOKEN: Final = 4
 _EXPECTED_AUDIO_S: Final = 60
+_TOKENS_PER_AUDIO_S: Final = 10  # as sound is estimated
 
 
 class Cost(msgspec.Struct, frozen=True):
@@ -75,8 +77,10 @@ class Price:
             amount += bill_units(scale.base, usage)
         if odd:
             flag = flag or USAGE_ODD
-        if (usage.input is None or scale.base.by_unit) and not self._shown(usage):
+        if (not usage.input or scale.base.by_unit) and not self._shown(usage):
             flag = flag or USAGE_MISSING
+            if not usage.input and 0 < (usage.seconds or 0) < LONGEST_S:  # sold by the token here, told in seconds
+                amount += math.ceil(usage.seconds or 0) * _TOKENS_PER_AUDIO_S * scale.base.input
         return amount, flag
 
     def booked(self, amount: int, flag: str | None) -> Cost:
@@ -84,12 +88,16 @@ class Price:
         nusd = half_even(amount, MILLION)
         return Cost(nusd, self.version, flag) if nusd <= MOST_NUSD else Cost(MOST_NUSD, self.version, USAGE_ODD)
 
-    def expected(self, input_tokens: int, output_tokens: int, lane: str | None = None) -> int:
+    def expected(
+        self, input_tokens: int, output_tokens: int, lane: str | None = None, *, pictures: int = 1, searches: int = 0
+    ) -> int:
         """Nano-dollars that a call will probably cost; units that nobody can foresee are guessed."""
         scale = self.standard if lane is None else self.lane(lane)[0]
         rates = scale.at(input_tokens)
         amount = input_tokens * rates.input + output_tokens * rates.output
-        amount += rates.request + rates.image + rates.second * _EXPECTED_AUDIO_S
+        amount += rates.request + pictures * rates.image + searches * rates.search
+        seconds = 0 if rates.input else input_tokens // _TOKENS_PER_AUDIO_S  # all that goes in is sound
+        amount += rates.second * max(seconds, _EXPECTED_AUDIO_S)
         amount += input_tokens * _CHARACTERS_PER_TOKEN * rates.character
         return min(half_even(amount, MILLION), MOST_NUSD)
 
@@ -122,6 +130,11 @@ class Price:
         units = self.units
         if units <= {"per_request"}:
             return True
+        if usage.seconds is not None:  # reported, and not only taken from the length of a file
+            if usage.usage_source is UsageSource.ESTIMATED:
+                return False
+            if not (usage.input or usage.output):
+                return "per_second" in units
         return (
             (usage.input is not None and not units.isdisjoint(TOKENS_IN))
             or (usage.output is not None and not units.isdisjoint(TOKENS_OUT))
@@ -140,6 +153,8 @@ def as_usage(part: ModelUsage, whole: Usage) -> Usage:
         cache_write=part.cache_write,
         cache_write_5m=part.cache_write_5m,
         cache_write_1h=part.cache_write_1h,
+        image_input=part.image_input,
+        image_output=part.image_output,
         service_tier=whole.service_tier,
         complete=True,
     )

@@ -7,7 +7,7 @@ A clause is a JSON list: ``["=", a, b…]`` equal to one of them, ``["^", a]`` b
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from typing import Any, Final
 
@@ -15,6 +15,9 @@ Clause = list[Any]
 Test = Callable[[str], bool]
 
 _COMPACT_DATE: Final = re.compile(r"-(20\d{2})(\d{2})(\d{2})(?=-|:|$)")
+_GEOGRAPHY: Final = re.compile(r"[a-z]{2}(?:-gov|ac)?\.(?=[a-z0-9-]+\.)")  # eu., apac., us-gov. before vendor and model
+_SOLD_AS: Final = re.compile(r"(?:global|[a-z]{2}(?:-gov|ac)?)\.[a-z0-9-]+\.")
+_VERSIONED: Final = re.compile(r"(?:-v\d+)?(?::[a-z0-9]+)*")  # what ends an id of Bedrock
 
 
 def compile_clause(clause: Clause) -> Test:
@@ -51,6 +54,41 @@ def dashed_date(name: str) -> str:
         return f"-{day.isoformat()}"
 
     return _COMPACT_DATE.sub(dashed, name)
+
+
+def spellings(name: str) -> Iterator[str]:
+    """Give the names, in lower case, under which a model may be listed, the truest first.
+
+    Bedrock's models have ids behind an ARN and within a geography, whose price is that of the region; only ``global.``
+    has prices of its own.
+    """
+    bare = _without_arn(name)
+    yield bare
+    if (dashed := dashed_date(bare)) != bare:
+        yield dashed
+    if (place := _GEOGRAPHY.match(bare)) is not None:
+        yield bare[place.end() :]
+
+
+def is_same(asked: str, served: str) -> bool:
+    """Tell whether a model calls itself ``served`` that was asked for as ``asked``: Bedrock's ids say more than its vendors."""
+    if served == asked:
+        return True
+    if served not in asked:
+        return False
+    before, _, after = _without_arn(asked).rpartition(served)
+    return (before.endswith(".") and "/" not in before) and _VERSIONED.fullmatch(after) is not None
+
+
+def sold_as(asked: str, served: str) -> str:
+    """Name the model that answered as it is sold where ``asked`` was: within the same geography, by the same vendor."""
+    prefix = _SOLD_AS.match(_without_arn(asked))
+    return served if prefix is None or "." in served or "/" in served else prefix[0] + served
+
+
+def _without_arn(name: str) -> str:
+    """Give what is last in an ARN."""
+    return name.rpartition("/")[2] if name.startswith("arn:") else name
 
 
 class NameIndex:

@@ -24,6 +24,7 @@ from proxy.metering.cost import (
     Price,
     as_usage,
 )
+from proxy.metering.match import is_same, sold_as
 from proxy.metering.overrides import Tariffs, overridden, override_for, per_million
 from proxy.metering.rates import Scale
 from proxy.metering.schedule import Period, Tariff, lanes_at, period_at, tariff_at
@@ -88,7 +89,7 @@ class PriceBook:
         requested = self.quote(upstream, model, at)
         if requested is None:
             return Cost(0, self.version, UNPRICED)
-        price, flag = self._served(requested, upstream, usage.model, at)
+        price, flag = self._served(requested, upstream, model, usage.model, at)
         parts = usage.parts or usage.by_model
         if not parts:
             cost = price.bill(usage, requests)
@@ -97,7 +98,7 @@ class PriceBook:
         searches = msgspec.structs.replace(usage, by_model=(), parts=(), **_NO_TOKENS)
         for part_price, part_flag, part in (
             (price, flag, searches),
-            *((*self._served(requested, upstream, part.model, at), as_usage(part, usage)) for part in parts),
+            *((*self._served(requested, upstream, model, part.model, at), as_usage(part, usage)) for part in parts),
         ):
             part_amount, odd = part_price.amount(part)
             amount += part_amount
@@ -114,10 +115,13 @@ class PriceBook:
             self._labels[model] = label
         return label
 
-    def _served(self, requested: Price, upstream: Upstream, served: str | None, at: float) -> tuple[Price, str | None]:
-        if served is None or not upstream.trust_served_model:
+    def _served(
+        self, requested: Price, upstream: Upstream, model: str, served: str | None, at: float
+    ) -> tuple[Price, str | None]:
+        """Find the price of the model that answered; ``requested`` is that of ``model``, which was asked for."""
+        if served is None or not upstream.trust_served_model or is_same(model, served):
             return requested, None
-        price = self.quote(upstream, served, at)
+        price = self.quote(upstream, sold_as(model, served), at) or self.quote(upstream, served, at)
         if price is None or (price.flag is not None and requested.flag is None) or _lacks_side(price, requested):
             return requested, SERVED_UNPRICED
         return price, None

@@ -17,7 +17,10 @@ def is_whole(usage: Usage) -> bool:
 
 
 def completed(usage: Usage, input_estimate: int, counted_output: int) -> Usage:
-    """Fill in what is missing. A reported number is never lowered; ``max(reported, counted)`` is booked for output."""
+    """Fill in what is missing. A reported number is never lowered; ``max(reported, counted)`` is booked for output.
+
+    What a tap has estimated itself, from the length of a sound, stays an estimate.
+    """
     if usage.input is None and usage.output is None:
         return msgspec.structs.replace(
             usage, input=input_estimate, output=counted_output, usage_source=UsageSource.ESTIMATED
@@ -26,5 +29,5 @@ def completed(usage: Usage, input_estimate: int, counted_output: int) -> Usage:
         usage,
         input=input_estimate if usage.input is None else usage.input,
         output=max(usage.output or 0, counted_output),
-        usage_source=UsageSource.PARTIAL,
+        usage_source=UsageSource.ESTIMATED if usage.usage_source is UsageSource.ESTIMATED else UsageSource.PARTIAL,
     )

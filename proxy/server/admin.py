@@ -19,7 +19,14 @@ from proxy.server.plain_errors import Answer
 
 Render = Callable[[], bytes]
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-_INDEX = "Tallygate\n\n/metrics   for Prometheus\n/livez     the process answers\n/readyz    calls are served\n"
+_INDEX = """\
+Tallygate
+
+/metrics           for Prometheus
+/livez             the process answers
+/readyz            calls are served
+/api/v1/upstreams  how the upstreams do
+"""
 _READING = frozenset({"GET", "HEAD"})
 
 

@@ -45,6 +45,7 @@ class Connection(BaseProtocol):
         "_service",
         "date",
         "limits",
+        "most_bytes",
         "phase",
         "since",
         "task",
@@ -68,6 +69,7 @@ class Connection(BaseProtocol):
         self._service = service
         self._all = everybody
         self.limits = limits
+        self.most_bytes = limits.body_bytes  # of the body that is being read
         self.date = service.date
         self.task: asyncio.Task[None] | None = None
         self._body: StreamReader = EMPTY_PAYLOAD
@@ -142,8 +144,8 @@ class Connection(BaseProtocol):
     def _incomplete(self) -> None:
         """A read brought no whole head: it was part of a body, or of a head."""
         if self.task is not None:
-            if self._received > 2 * self.limits.body_bytes + _READ_BUFFER:  # chunk extensions without end
-                self._body.set_exception(guards.too_large(self.limits))
+            if self._received > 2 * self.most_bytes + _READ_BUFFER:  # chunk extensions without end
+                self._body.set_exception(guards.too_large(self.most_bytes))
         elif self.phase is Phase.LEAVING:
             if self._body.is_eof():
                 self._next()
@@ -184,10 +186,10 @@ class Connection(BaseProtocol):
         if self._parser is None:
             return
         self.enter(_IDLE)
-        self._received = 0
+        self._received, self.most_bytes = 0, self.limits.body_bytes
         self._parser.message_consumed()
         self._feed(b"")  # what came in one read with the last request is still in the parser
-        if self._ahead and (self.task is None or not self._body.is_eof()):
+        if self._ahead and not self._deaf and (self.task is None or not self._body.is_eof()):
             ahead, self._ahead = self._ahead, b""
             self._feed(ahead)
         if self._buffer_paused and not self._ahead:
@@ -256,10 +258,11 @@ class Connection(BaseProtocol):
 
     # -- what an exchange needs (exchange.Line) ----------------------------------------------------------------------
 
-    def enter(self, phase: Phase) -> None:
-        """Begin to wait for something else."""
-        self.phase = phase
-        self.since = self._loop.time()
+    def enter(self, phase: Phase, already_s: float = 0.0) -> float:
+        """Begin to wait for something else; gives the time."""
+        now = self._loop.time()
+        self.phase, self.since = phase, now - already_s
+        return now
 
     def must_end(self) -> None:
         """No further request after this one."""

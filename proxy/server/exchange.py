@@ -36,14 +36,15 @@ class Line(Protocol):
     transport: asyncio.Transport | None
     limits: Limits
     date: DateLine
+    most_bytes: int  # of the body that is being read
 
     @property
     def writing_paused(self) -> bool:
         """Whether the caller reads more slowly than we write."""
         ...
 
-    def enter(self, phase: Phase) -> None:
-        """Begin to wait for something else; the deadline of that phase begins now."""
+    def enter(self, phase: Phase, already_s: float = 0.0) -> float:
+        """Begin to wait for something else, as if it had begun so long ago; its deadline begins then. Gives the time."""
         ...
 
     def ends_after(self, head: RawRequestMessage, body: StreamReader) -> bool:
@@ -70,12 +71,13 @@ class Line(Protocol):
 class Request:
     """A caller's request: the head is complete and passed the guards, the body is read when asked for."""
 
-    __slots__ = ("_body", "_head", "_line", "method", "raw_path")
+    __slots__ = ("_body", "_head", "_line", "_waited_s", "method", "raw_path")
 
     def __init__(self, line: Line, head: RawRequestMessage, body: StreamReader) -> None:
         self._line = line
         self._head = head
         self._body = body
+        self._waited_s = 0.0  # for pieces of the body
         self.method = head.method
         self.raw_path = head.path
 
@@ -105,26 +107,58 @@ class Request:
 
         Raises ``TooLarge``, ``SlowBody``, ``BadRequest`` (broken framing) and ``ClientGone``.
         """
-        body, limits = self._body, self._line.limits
+        body, limit = self._body, self._line.limits.body_bytes
         if not body.is_eof():
             return await self._receive()
-        if body.total_bytes > limits.body_bytes:
-            raise guards.too_large(limits)
+        if body.total_bytes > limit:
+            raise guards.too_large(limit)
         return body.read_nowait(-1)
+
+    @property
+    def length(self) -> int | None:
+        """Bytes of the body as declared, None for a chunked one."""
+        return guards.declared_length(self._head)
+
+    async def piece(self) -> bytes:
+        """What has come of the body since the last piece, ``b""`` at its end; while it is not asked for, it waits outside.
+
+        Raises as ``read`` does. The deadline counts all the time that was spent waiting for this body.
+        """
+        line, body = self._line, self._body
+        limit = line.most_bytes = line.limits.of_upload_bytes
+        if not body.is_eof() and not body.total_bytes:
+            self._admit(limit)
+        began = line.enter(Phase.BODY, self._waited_s)
+        try:
+            piece = await body.readany()
+        except RuntimeError as error:
+            raise ClientGone from error
+        finally:
+            self._waited_s += line.enter(Phase.WORK) - began
+        if body.total_bytes > limit:
+            raise guards.too_large(limit)
+        return piece
+
+    def _admit(self, limit: int) -> None:
+        """Have the body come, if it may. Raises ``TooLarge`` and ``ClientGone``."""
+        line = self._line
+        if (self.length or 0) > limit:
+            raise guards.too_large(limit)
+        if line.transport is None:
+            raise ClientGone
+        if not self._body.total_bytes and guards.expects_continue(self._head):
+            line.transport.write(_CONTINUE)
 
     async def _receive(self) -> bytes:
         line, body, limit = self._line, self._body, self._line.limits.body_bytes
-        if line.transport is None:
-            raise ClientGone
-        if not body.total_bytes and guards.expects_continue(self._head):
-            line.transport.write(_CONTINUE)
+        self._admit(limit)
         parts: list[bytes] = []
         line.enter(Phase.BODY)
         try:
             while part := await body.readany():
                 parts.append(part)
                 if body.total_bytes > limit:
-                    raise guards.too_large(line.limits)
+                    raise guards.too_large(limit)
         except RuntimeError as error:  # what a StreamReader says of a lost connection
             raise ClientGone from error
         finally:
@@ -235,6 +269,8 @@ class Reply:
 
     def _head_bytes(self, status: int, headers: Headers, framing: list[bytes]) -> bytes:
         own = [*framing, self._line.date()]
+        if status == 426:  # noqa: PLR2004 - statuses are their own names
+            own += heads.SPOKEN
         if self._line.ends_after(self._head, self._body):
             own.append(heads.CLOSE)
         elif self._head.version == HttpVersion10:

@@ -110,11 +110,11 @@ def _rest(head: RawRequestMessage, limits: Limits) -> CallError | None:
     coding = headers.get(hdrs.CONTENT_ENCODING)
     if coding is not None and coding.lower() not in ("identity", ""):
         return Encoded("Send the body uncompressed: a Content-Encoding cannot be checked as it is.")
-    if (declared_length(head) or 0) > limits.body_bytes:
-        return too_large(limits)
+    if (declared_length(head) or 0) > limits.most_bytes:
+        return too_large(limits.most_bytes)
     return None
 
 
-def too_large(limits: Limits) -> TooLarge:
+def too_large(most: int) -> TooLarge:
     """The error for a body above the limit; the limit is named, so that a developer knows what would fit."""
-    return TooLarge(f"The request body is larger than {limits.body_bytes} bytes, the limit of this proxy.")
+    return TooLarge(f"The request body is larger than {most} bytes, the limit of this proxy.")

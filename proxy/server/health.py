@@ -16,6 +16,10 @@ class Readiness(msgspec.Struct, frozen=True):
     degraded: tuple[str, ...] = ()
     reason: str = ""  # why it is not ready: "starting", "draining"
 
+    def lacking(self, phrases: tuple[str, ...]) -> Readiness:
+        """The same, with more that is missing."""
+        return msgspec.structs.replace(self, degraded=(*self.degraded, *phrases)) if phrases else self
+
 
 def livez() -> Answer:
     """The process answers, hence it lives."""

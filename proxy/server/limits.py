@@ -14,6 +14,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     headers: int = 128
     head_bytes: int = 65_536  # of a head that comes in more than one read
     body_bytes: int = 16 << 20
+    upload_bytes: int = 0  # of a body that is passed on while it comes; 0: as of any other
     ahead_bytes: int = 65_536  # pipelined behind a request in service, before we stop reading
     discard_bytes: int = 65_536  # rest of a refused body that we take to keep the connection
 
@@ -32,6 +33,16 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     queue_s: float = 1.0  # … this long
     always: frozenset[str] = frozenset({"/livez", "/readyz"})  # probes: an overloaded process is not a dead one
 
+    @property
+    def of_upload_bytes(self) -> int:
+        """Of a body that is passed on while it comes."""
+        return self.upload_bytes or self.body_bytes
+
+    @property
+    def most_bytes(self) -> int:
+        """Of any body, while nobody knows what is done with it."""
+        return max(self.body_bytes, self.upload_bytes)
+
     def __post_init__(self) -> None:
         """Refuse limits under which nothing could be served."""
         if min(self.head_s, self.body_s, self.write_s, self.keepalive_s, self.body_pace) <= 0:
@@ -44,6 +55,7 @@ def from_settings(configured: settings.Limits) -> Limits:
     """The limits of a listener as the configuration sets them; what it does not name stays at its default."""
     return Limits(
         body_bytes=configured.body_bytes,
+        upload_bytes=configured.upload_bytes,
         head_s=configured.header_timeout_s,
         body_s=configured.body_timeout_s,
         body_floor=configured.body_rate_bytes,

@@ -1,6 +1,6 @@
 """The line between supervisor and worker: one inherited socket, one word a line.
 
-Down: ``drain``, ``now``, ``reload``. Up: ``ready``, ``degraded <phrases>``. The end of the line is a message too: it tells
+Down: ``drain``, ``now``, ``reload``, ``upstreams``. Up: ``ready``, ``degraded <phrases>``, ``upstreams <JSON>``. The end of the line is a message too: it tells
 a worker that its supervisor died, however that happened, without signals that a service manager might send as well.
 """
 
@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import socket
 
-DRAIN, NOW, RELOAD = "drain", "now", "reload"
+DRAIN, NOW, RELOAD, UPSTREAMS = "drain", "now", "reload", "upstreams"
 READY, DEGRADED = "ready", "degraded"
-_LONGEST = 4096
+_LONGEST = 1 << 20  # bytes of a line: a few hundred for each upstream
 
 
 class Link:

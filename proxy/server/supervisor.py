@@ -21,6 +21,7 @@ from proxy.server.worker_handle import WorkerHandle, how_it_ended
 
 _log = logging.getLogger(__name__)
 BAD_CONFIGURATION = 2
+ANSWER_S = 2.0  # for a worker to say how its upstreams do: its loop may be busy
 
 WorkerCommand = Callable[[int, int], Sequence[str]]  # (index of the worker, file descriptor of its link) -> argv
 
@@ -114,6 +115,12 @@ class Supervisor:
                 self._tell(link.NOW, kill_after_s=self._kill_after_s)
             case _:
                 self._kill()
+
+    async def upstreams(self) -> list[str | None]:
+        """What each worker says of its upstreams, as JSON; None of one that does not run or gives no word in time."""
+        ready = [worker for worker in self._running.values() if worker.ready]
+        words = await asyncio.gather(*[worker.upstreams(ANSWER_S) for worker in ready])
+        return [*words, *[None] * (self._workers - len(ready))]
 
     def reload(self) -> None:
         """Have every worker read the configuration again."""

@@ -22,6 +22,7 @@ class WorkerHandle:
         self._line = line
         self._on_change = on_change
         self._listening = asyncio.create_task(self._listen())
+        self._asked: asyncio.Future[str] | None = None  # how the upstreams do; who asks meanwhile gets the same answer
         self.ready = False
         self.degraded = ""
 
@@ -51,6 +52,17 @@ class WorkerHandle:
         """Tell the worker ``drain``, ``now`` or ``reload``."""
         self._line.say(word)
 
+    async def upstreams(self, within_s: float) -> str | None:
+        """What the worker says of its upstreams, as JSON; None when it does not in time."""
+        if self._asked is None:
+            self._asked = asyncio.get_running_loop().create_future()
+            self._line.say(link.UPSTREAMS)
+        try:
+            async with asyncio.timeout(within_s):
+                return await asyncio.shield(self._asked)
+        except TimeoutError:
+            return None
+
     def kill(self) -> None:
         """End it without asking."""
         with contextlib.suppress(ProcessLookupError):
@@ -72,7 +84,15 @@ class WorkerHandle:
                 self.ready = True
             elif word == link.DEGRADED:
                 self.degraded = rest
+            elif word == link.UPSTREAMS:
+                self._tell(rest)
+                continue
             self._on_change()
+
+    def _tell(self, word: str) -> None:
+        asked, self._asked = self._asked, None
+        if asked is not None:
+            asked.set_result(word)
 
 
 def how_it_ended(code: int) -> str:

@@ -20,7 +20,7 @@ import uvloop
 
 from proxy.config.settings import Drain
 from proxy.server.health import Readiness
-from proxy.server.link import DEGRADED, DRAIN, NOW, READY, RELOAD, Link
+from proxy.server.link import DEGRADED, DRAIN, NOW, READY, RELOAD, UPSTREAMS, Link
 from proxy.server.listener import Listener
 
 _log = logging.getLogger(__name__)
@@ -33,6 +33,10 @@ class Work(Protocol):
 
     def reload(self) -> None:
         """Read the configuration again; must not raise."""
+        ...
+
+    def upstreams(self) -> str:
+        """How the upstreams do now, as JSON on one line; must not raise."""
         ...
 
     async def stop(self) -> None:
@@ -117,6 +121,8 @@ async def _listen(link: Link, work: Work, drain_asked: asyncio.Event, now_asked:
         match message[0]:
             case word if word == RELOAD:
                 work.reload()
+            case word if word == UPSTREAMS:
+                link.say(UPSTREAMS, work.upstreams())
             case word if word == DRAIN:
                 drain_asked.set()
             case word if word == NOW:

@@ -122,11 +122,15 @@ class Accumulator:
             del self._cells[key]
             self._room += 1
         found = self.cell(metric, *labels)
-        self._files.clear(found.prefix)
-        for cell in self._cells.values():
-            if cell.prefix == found.prefix:
-                cell.written = _NEVER  # the file is empty
+        self._write_anew(found.prefix)
         return found
+
+    def forget(self, metric: Metric, *labels: str) -> None:
+        """Show a gauge no longer: what it spoke of is gone."""
+        if (gone := self._cells.pop((metric.name, labels), None)) is None:
+            return
+        self._room += 1
+        self._write_anew(gone.prefix)
 
     def flush(self) -> None:
         """Write all that changed since the last time; once a second and at the end."""
@@ -140,6 +144,12 @@ class Accumulator:
         """Flush for the last time and give the slot back."""
         self.flush()
         self._files.close()
+
+    def _write_anew(self, prefix: str) -> None:
+        self._files.clear(prefix)
+        for cell in self._cells.values():
+            if cell.prefix == prefix:
+                cell.written = _NEVER  # the file is empty
 
     def _admit(self, metric: Metric, labels: tuple[str, ...], values: int) -> tuple[str, ...]:
         """Return the labels to use: these while there is room."""

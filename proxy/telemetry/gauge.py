@@ -9,6 +9,7 @@ from __future__ import annotations
 from proxy.domain.call import Call
 from proxy.domain.errors import CallError
 from proxy.domain.row import Row
+from proxy.domain.upstream import Upstream
 from proxy.domain.usage import UsageSource
 from proxy.telemetry import metrics
 from proxy.telemetry.accumulator import Accumulator, Cell
@@ -76,6 +77,10 @@ class CallGauge:
         self._accumulator.cell(metrics.REFUSED, kind).value += 1
         if call is None:
             self._log.event("info", "refused", status=error.status, code=error.code)
+
+    def failed_over(self, upstream: Upstream) -> None:
+        """Count a call that goes on to another upstream."""
+        self._accumulator.cell(metrics.FAILOVERS, upstream.name).value += 1
 
     def decided(self, rule: str, mode: str, action: str) -> None:
         """Count what a rule said: ``mode`` is enforce or audit, ``action`` allow or deny."""

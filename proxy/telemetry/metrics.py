@@ -92,12 +92,43 @@ SOURCE = Metric(
     "Where the usage of an upstream attempt comes from.",
     ("upstream", "source"),
 )
+UPSTREAM_UP = Metric(
+    "tallygate_upstream_up",
+    _G,
+    "1 while every worker sends calls there, 0 while one leaves it alone after failures in a row.",
+    ("upstream",),
+    mode="livemin",
+)
+UPSTREAM_BREAKER = Metric(
+    "tallygate_upstream_breaker_state",
+    _G,
+    "0 closed, 1 half open (a call probes whether it is back), 2 open; of the worker where it is worst.",
+    ("upstream",),
+    mode="livemax",
+)
+UPSTREAM_INFLIGHT = Metric("tallygate_upstream_inflight", _G, "Calls under way.", ("upstream",), mode="livesum")
+UPSTREAM_QUEUE = Metric("tallygate_upstream_queue", _G, "Calls that wait their turn.", ("upstream",), mode="livesum")
+UPSTREAM_FAILURES = Metric(
+    "tallygate_upstream_failures_total",
+    _C,
+    "Attempts that failed by the upstream: connection, timeout, status (5xx), throttled (429).",
+    ("upstream", "reason"),
+)
+FAILOVERS = Metric(
+    "tallygate_failovers_total", _C, "Calls that went on to another upstream after this one failed.", ("upstream",)
+)
 REDUNDANT = Metric("tallygate_redundant_tokens_total", _C, "Input tokens of calls seen before.", ("team", "kind"))
 STORE_UP = Metric("tallygate_store_up", _G, "1 while every worker reaches this store.", ("store",), mode="livemin")
 JOURNAL_LAG = Metric("tallygate_journal_lag_seconds", _G, "Age of the oldest row not settled yet.", mode="livemax")
 DRIFT = Metric(
     "tallygate_ledger_drift_usd", _G, "Sum of the journal minus the counters, at rest 0.", mode="livesum", scale=_NANO
 )
+LEDGER_UP = Metric("tallygate_ledger_up", _G, "1 while the ledger takes rows.", ("ledger",), mode="livemin")
+LEDGER_LAG = Metric("tallygate_ledger_lag_seconds", _G, "Age of the oldest row that the ledger lacks.", mode="livemax")
+LEDGER_UNSHIPPED = Metric(
+    "tallygate_ledger_unshipped_rows", _G, "Journal entries that the ledger was not sent.", mode="livesum"
+)
+LEDGER_ROWS = Metric("tallygate_ledger_rows_total", _C, "Rows sent to the ledger and committed there.")
 POLICY = Metric("tallygate_policy_info", _G, "1 for generations in force.", ("generation",), mode="livemax")
 RELOAD_FAILURES = Metric(
     "tallygate_policy_reload_failures_total", _C, "Configurations refused; the last good one stays in force."
@@ -125,10 +156,20 @@ METRICS: tuple[Metric, ...] = (
     REFUSED,
     BUDGET,
     SOURCE,
+    UPSTREAM_UP,
+    UPSTREAM_BREAKER,
+    UPSTREAM_INFLIGHT,
+    UPSTREAM_QUEUE,
+    UPSTREAM_FAILURES,
+    FAILOVERS,
     REDUNDANT,
     STORE_UP,
     JOURNAL_LAG,
     DRIFT,
+    LEDGER_UP,
+    LEDGER_LAG,
+    LEDGER_UNSHIPPED,
+    LEDGER_ROWS,
     POLICY,
     RELOAD_FAILURES,
     SERIES_DROPPED,

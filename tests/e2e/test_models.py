@@ -46,19 +46,19 @@ def body(value: Any) -> Any:
 
 
 @pytest.fixture(scope="module")
-def scripted() -> Iterator[ScriptedUpstream]:
+def origin() -> Iterator[ScriptedUpstream]:
     with ScriptedUpstream() as upstream:
         yield upstream
 
 
 @pytest.fixture(scope="module")
-def proxy(scripted: ScriptedUpstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningProxy]:
-    url = scripted.base_url
-    scripted.replies(body(OPENAI_LIST), path="/openai/models", always=True)
-    scripted.replies(body(VLLM_LIST), path="/vllm/models", always=True)
-    scripted.replies(failing(500), path="/broken/models", always=True)
-    scripted.replies(body(ANTHROPIC_LIST), path="/v1/models", always=True)
-    scripted.replies(body(GEMINI_LIST), path="/v1beta/models", always=True)
+def proxy(origin: ScriptedUpstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningProxy]:
+    url = origin.base_url
+    origin.replies(body(OPENAI_LIST), path="/openai/models", always=True)
+    origin.replies(body(VLLM_LIST), path="/vllm/models", always=True)
+    origin.replies(failing(500), path="/broken/models", always=True)
+    origin.replies(body(ANTHROPIC_LIST), path="/v1/models", always=True)
+    origin.replies(body(GEMINI_LIST), path="/v1beta/models", always=True)
     upstreams = {
         "openai": f'{{ dialect: openai, base_url: "{url}/openai", models: ["gpt-*"], prices_from: openai, '
         "aliases: { fast: gpt-5-mini } }",
@@ -99,14 +99,14 @@ def test_a_gemini_client_sees_its_own_shape(proxy: RunningProxy) -> None:
 
 
 def test_lists_are_kept_and_asked_with_our_key_and_never_with_the_callers(
-    proxy: RunningProxy, scripted: ScriptedUpstream
+    proxy: RunningProxy, origin: ScriptedUpstream
 ) -> None:
     with openai.OpenAI(base_url=f"{proxy.base_url}/v1", api_key=proxy.key) as client:
         for _ in range(3):
             client.models.list()
-    asked = [seen for seen in scripted.seen if seen.path == "/openai/models"]
+    asked = [seen for seen in origin.seen if seen.path == "/openai/models"]
     assert len(asked) == 1
-    assert all(proxy.key not in value for seen in scripted.seen for _, value in seen.headers)
+    assert all(proxy.key not in value for seen in origin.seen for _, value in seen.headers)
 
 
 def test_a_list_leaves_a_row_without_an_upstream(proxy: RunningProxy) -> None:

@@ -92,9 +92,8 @@ def scripted() -> Iterator[ScriptedUpstream]:
 
 @pytest.fixture(scope="module")
 def proxy(scripted: ScriptedUpstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningProxy]:
-    with RunningProxy(
-        tmp_path_factory.mktemp("home"), upstreams(scripted.base_url), env={"SCRIPTED_KEY": "provider-secret"}
-    ) as running:
+    lines = upstreams(scripted.base_url, more=", breaker: { failures: 0 }")  # streams are cut again and again below
+    with RunningProxy(tmp_path_factory.mktemp("home"), lines, env={"SCRIPTED_KEY": "provider-secret"}) as running:
         yield running
 
 

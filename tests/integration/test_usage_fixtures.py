@@ -12,6 +12,7 @@ import pytest
 
 from proxy.domain.row import Row
 from proxy.domain.usage import Usage
+from tests.support.forms import CONTENT_TYPE, Part, form
 from tests.support.running import RunningProxy
 from tests.support.scripted import ScriptedUpstream
 from tests.support.scripts import fixture_body, fixture_reply
@@ -26,8 +27,31 @@ PATHS = {
     "gemini.generate": "/v1beta/models/{model}:{verb}",
     "gemini.embed": "/v1beta/models/{model}:embedContent",
     "gemini.interactions": "/v1beta/interactions",
+    "openai.images": "/v1/images/generations",
+    "openai.audio": "/v1/audio/transcriptions",
+    "ollama.native": "/api/generate",
+    "cohere.chat": "/v2/chat",
+    "cohere.embed": "/v2/embed",
 }
-FAMILY = '{{ dialect: {family}, base_url: "{url}", models: ["*"], prices: {{ input: 1, output: 2 }} }}'
+CLOUDS = ("bedrock", "google-vertex")  # their fixtures have the path of the recording
+CLOUD_BODIES: dict[str, dict[str, Any]] = {
+    "bedrock.converse": {"messages": [{"role": "user", "content": [{"text": "hi"}]}]},
+    "bedrock.converse_stream": {"messages": [{"role": "user", "content": [{"text": "hi"}]}]},
+    "anthropic.messages": {"anthropic_version": "bedrock-2023-05-31", "max_tokens": 100, "messages": []},
+    "gemini.generate": {"contents": [{"parts": [{"text": "hi"}]}]},
+    "vertex.predict": {"instances": [{"content": "hi"}]},
+}
+PREDICT = "/v1/projects/theirs/locations/global/publishers/google/models/text-embedding-005:predict"
+BODIES: dict[str, dict[str, Any]] = {  # of those that need no more than their model beside this
+    "openai.images": {"prompt": "hi", "n": 2},
+    "ollama.native": {"prompt": "hi"},
+    "cohere.chat": {"messages": [{"role": "user", "content": "hi"}]},
+    "cohere.embed": {"texts": ["hi"]},
+}
+FAMILY = (  # streams are cut on purpose here, which must not make the proxy leave an upstream alone
+    '{{ dialect: {family}, base_url: "{url}", models: ["*"], prices: {{ input: 1, output: 2 }}, '
+    "breaker: {{ failures: 0 }} }}"
+)
 COMPARED = tuple(name for name in Usage.__struct_fields__ if name not in {"by_model", "parts", "images"})
 
 
@@ -37,7 +61,7 @@ def fixtures() -> list[Path]:
     if shared is None:
         return []
     every = sorted((shared / "usage-fixtures").glob("*.json"))
-    return [path for path in every if json.loads(path.read_text())["api"] in PATHS]
+    return [path for path in every if json.loads(path.read_text())["api"] in {*PATHS, *CLOUD_BODIES}]
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +77,10 @@ def proxy(scripted: ScriptedUpstream, tmp_path_factory: pytest.TempPathFactory) 
         "openai": FAMILY.format(family="openai", url=url + "/v1"),
         "anthropic": FAMILY.format(family="anthropic", url=url),
         "gemini": FAMILY.format(family="gemini", url=url),
+        "ollama": FAMILY.format(family="ollama", url=url),
+        "cohere": FAMILY.format(family="cohere", url=url),
+        "bedrock": FAMILY.format(family="bedrock", url=url),
+        "vertex": FAMILY.format(family="vertex", url=url + "/v1/projects/ours/locations/europe-west1"),
     }
     with RunningProxy(tmp_path_factory.mktemp("home"), upstreams) as running:
         yield running
@@ -61,13 +89,17 @@ def proxy(scripted: ScriptedUpstream, tmp_path_factory: pytest.TempPathFactory) 
 def request_of(fixture: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     """A path and a body that could have had this answer."""
     api, stream = fixture["api"], fixture["stream"]
+    if fixture["provider"] in CLOUDS:
+        return fixture["url"] or PREDICT, CLOUD_BODIES[api]
     path = PATHS[api].format(model="some-model", verb="streamGenerateContent?alt=sse" if stream else "generateContent")
     if api.startswith("gemini") and api != "gemini.interactions":
         return path, {"contents": [{"parts": [{"text": "hi"}]}]}
     if "responses/compact" in (fixture["url"] or ""):
         path += "/compact"
     body: dict[str, Any] = {"model": "some-model", "stream": stream}
-    if api == "anthropic.messages":
+    if api in BODIES:
+        body |= BODIES[api]
+    elif api == "anthropic.messages":
         body |= {"max_tokens": 100, "messages": [{"role": "user", "content": "hi"}]}
     elif api == "openai.chat":
         body |= {"messages": [{"role": "user", "content": "hi"}], "stream_options": {"include_usage": True}}
@@ -83,8 +115,10 @@ def request_of(fixture: dict[str, Any]) -> tuple[str, dict[str, Any]]:
 def ask(proxy: RunningProxy, fixture: dict[str, Any]) -> tuple[bytes, Row]:
     """Send the request; the answer's bytes and the row it left."""
     path, body = request_of(fixture)
+    is_form = fixture["api"] == "openai.audio"
+    sent = form([Part("model", b"some-model"), Part("file", b"sound", "a.wav")]) if is_form else body
     try:
-        status, headers, answer = proxy.post(path, body)
+        status, headers, answer = proxy.post(path, sent, {"Content-Type": CONTENT_TYPE} if is_form else None)
     except OSError as error:  # a cut stream must not look whole
         answer, headers = getattr(error, "partial", b""), {}
         return answer, proxy.wait_rows(len(proxy.rows()))[-1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Awaitable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -28,9 +29,10 @@ from proxy.metering.vocab import Vocabulary
 from proxy.policy.decide import Policy
 from proxy.policy.draws import Amounts, draw
 from proxy.policy.rules.budget import BudgetRule
-from proxy.ports import Answer, Headers, OnSent
+from proxy.ports import Answer, Body, Headers, OnSent
 from proxy.steps.generation import Generation
 from proxy.steps.leases import Leases
+from proxy.steps.upload_aside import Shelf
 from proxy.steps.visit import Plan, Visit
 from proxy.steps.world import World
 from proxy.upstream.catalog import UpstreamCatalog
@@ -107,6 +109,7 @@ class FixedRequest:
     """A request that says what a test wants."""
 
     method = "POST"
+    length: int | None = 0
 
     def __init__(self, raw_path: str = "/v1/chat/completions", headers: Mapping[str, str] | None = None) -> None:
         self.raw_path = raw_path
@@ -119,6 +122,9 @@ class FixedRequest:
         return [(name.encode(), b"") for name in extra]
 
     async def read(self) -> bytes:
+        return b""
+
+    async def piece(self) -> bytes:
         return b""
 
 
@@ -155,6 +161,9 @@ class Recorder:
 
     def decided(self, rule: str, mode: str, action: str) -> None:
         self.said.append((rule, (mode, action)))
+
+    def failed_over(self, upstream: Upstream) -> None:
+        self.said.append(("failed over", upstream.name))
 
     def began(self) -> None:
         self.said.append(("began", None))
@@ -241,12 +250,12 @@ class CutWire:
         method: str,
         target: str,
         headers: list[tuple[bytes, bytes]],
-        body: bytes,
+        body: bytes | Body,
         on_sent: OnSent | None = None,
     ) -> Answer:
         if on_sent is not None:
             on_sent(False)
-        raise UpstreamFailed(f"{upstream.name} {method} {target} {len(headers)} {len(body)}")
+        raise UpstreamFailed(f"{upstream.name} {method} {target} {len(headers)} {type(body).__name__}")
 
 
 class NoonClock:
@@ -285,4 +294,5 @@ def make_world(gauge: Recorder | None = None, meters: NoonMeters | None = None, 
         later=later,
         report=lambda event, request_id, error: gauge.said.append((event, (request_id, type(error).__name__))),
         count_long=count_long,
+        shelf=Shelf(Path("/nonexistent")),
     )

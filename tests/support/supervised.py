@@ -48,6 +48,10 @@ class Toy:
         with (self._state / "reloaded").open("a") as trace:
             trace.write(f"{os.getpid()}\n")
 
+    def upstreams(self) -> str:
+        """There are none."""
+        return '{"upstreams": []}'
+
     async def stop(self) -> None:
         """Leave a trace."""
         (self._state / f"stopped-{os.getpid()}").touch()

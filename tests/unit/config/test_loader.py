@@ -101,8 +101,10 @@ def test_a_key_in_a_file_loses_its_line_break_and_is_watched(tallygate_yaml: Wri
 
 
 def test_the_environment_overrides_for_containers(tallygate_yaml: Write) -> None:
-    found = load_settings(tallygate_yaml(DESIGN), {"TALLYGATE_LISTEN": "[::]:80", "TALLYGATE_STATE": "/var/lib/tg"})
+    said = {"TALLYGATE_LISTEN": "[::]:80", "TALLYGATE_ADMIN": ":9090", "TALLYGATE_STATE": "/var/lib/tg"}
+    found = load_settings(tallygate_yaml(DESIGN), said)
     assert found.listen == Address("::", 80)
+    assert found.admin == Address("0.0.0.0", 9090)
     assert str(found.listen) == "[::]:80"
     assert found.state == Path("/var/lib/tg")
 
@@ -119,7 +121,7 @@ def test_every_member_reaches_the_domain(tallygate_yaml: Write, tmp_path: Path) 
     found = load_settings(
         tallygate_yaml("""
 budget: {limit: $1.50/month, timezone: Europe/Berlin, reserve: max, grace: 10%, owner: fin@a.example, on_store_down: {meters: deny, local_share: 5%, for: 1m}}
-limits: {body: 1MiB, header_timeout: 1s, body_timeout: 2s, body_rate: 2KiB, write_timeout: 3s, keepalive: 4s, in_flight: 5, queue: 0}
+limits: {body: 1MiB, upload: 3MiB, header_timeout: 1s, body_timeout: 2s, body_rate: 2KiB, write_timeout: 3s, keepalive: 4s, in_flight: 5, queue: 0}
 lease: 5s
 durability: power
 log: {format: text, level: debug}
@@ -170,7 +172,7 @@ upstreams:
         store_down=StoreDown("deny", 50_000, 60.0),
         owner="fin@a.example",
     )
-    assert found.limits == Limits(1 << 20, 1.0, 2.0, 2048, 3.0, 4.0, 5, 0)
+    assert found.limits == Limits(1 << 20, 3 << 20, 1.0, 2.0, 2048, 3.0, 4.0, 5, 0)
     assert (found.lease_s, found.durability, found.log.format, found.log.level) == (5.0, "power", "text", "debug")
 
 
@@ -223,9 +225,9 @@ UP = "upstreams: {o: {dialect: openai, base_url: https://a.example, %s}}"
         ("tls: {cert: tallygate.yaml}", "1:6: tls: 'key' is missing"),
         (UP % "ca_file: gone.pem", "1:72: upstreams.o.ca_file: there is no file 'gone.pem'"),
         ("store: {url: mysql://h}", "1:14: store.url: wants embedded or a URL: a store's URL starts with one of redis://"),
-        ("store: {url: redis+cluster://h}", "1:14: store.url: wants embedded or a URL: a cluster is not built yet"),
+        ("store: {url: redis+cluster://h/3}", "1:14: store.url: wants embedded or a URL: a cluster has no databases"),
         ("cache: {url: 'redis://h?timeout=3'}", "1:14: cache.url: wants embedded or a URL: unknown option 'timeout'"),
-        ("ledger: {url: postgresql+psycopg://h/db}", "1:15: ledger.url: a ledger elsewhere is not built yet; use embedded"),
+        ("ledger: {url: mysql://h/db}", "1:15: ledger.url: wants embedded or a URL: a ledger's URL starts with postgresql://"),
         ("budget: {limit: $9M/month, grace: 10%}", "1:35: budget.grace: limit and grace together are more than $9,007,199"),
         ("ledger: {url: env:DB}", "1:15: ledger.url: the environment variable DB is not set"),
         (

@@ -17,6 +17,5 @@ def test_what_is_written_and_not_used_yet_is_told(tallygate_yaml: Write, tmp_pat
     assert load_settings(tallygate_yaml(UP % ""), {}).notes == ()
     (tmp_path / "policies" / "org" / "limits.yaml").touch()
     assert load_settings(tallygate_yaml(text), {}).notes == (
-        "upstream o: failover_on is not used yet; the upstream's own error is passed on",
         f"policies in {tmp_path}/policies are not read yet: only `budget` limits what is spent",
     )

@@ -40,12 +40,6 @@ def understood(members: dict[str, Any] | str, path: str = PATH, query: str = "")
         ("/v1beta/models/gemini-2.5-flash:countTokens", "gemini.generate", False, False),
         ("/v1beta/models/gemini-2.5-flash:embedContent", "gemini.embed", False, True),
         ("/v1beta/models/gemini-2.5-flash:batchEmbedContents", "gemini.embed", False, True),
-        (
-            "/v1beta1/projects/acme-1/locations/europe-west1/publishers/google/models/gemini-2.5-flash:generateContent",
-            "gemini.generate",
-            False,
-            True,
-        ),
     ],
 )
 def test_the_path_names_model_and_operation(path: str, api: str, stream: bool, metered: bool) -> None:  # noqa: FBT001 - parameters
@@ -175,8 +169,8 @@ def test_an_embedding_has_no_ceiling() -> None:
 
 def test_the_key_goes_into_google_s_header() -> None:
     assert DIALECT.credential(UPSTREAM) == (b"x-goog-api-key", b"goog")
-    vertex = Upstream("v", "gemini", "https://v", key=Secret("token"), auth_header="authorization")
-    assert DIALECT.credential(vertex) == (b"authorization", b"Bearer token")
+    gateway = Upstream("g", "gemini", "https://g", key=Secret("token"), auth_header="authorization")
+    assert DIALECT.credential(gateway) == (b"authorization", b"Bearer token")
 
 
 @contextmanager

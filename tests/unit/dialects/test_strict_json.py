@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proxy.dialects import routes
 from proxy.dialects.strict_json import MAX_DEPTH, boolean, integer, mapping, parse, string, text
 from proxy.domain.errors import BadRequest
 
@@ -120,3 +121,16 @@ def test_members_that_are_absent_or_null_are_none() -> None:
         assert boolean(members, "it") is False
         assert mapping(members, "it") == {}
     assert integer({"it": 0}, "it", least=0) == 0
+
+
+@pytest.mark.parametrize("name", ["Model", "MODEL", "\u017ftream", "N", "max_Tokens"])
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/responses", "/v1/messages"])
+def test_a_deciding_member_in_other_letters_is_refused_because_servers_in_go_would_read_it(
+    path: str, name: str
+) -> None:
+    match = routes.find("POST", path)
+    assert match is not None
+    with pytest.raises(BadRequest, match="in lower case") as refused:
+        match.dialect.understand(match, json.dumps({"model": "cheap", name: "dear"}).encode(), "", {})
+    assert refused.value.param == name.casefold()
+    match.dialect.understand(match, b'{"model": "m", "Temperature": 1, "safetySettings": {}}', "", {})

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from proxy.domain.ask import Ask, Endpoint, Features
 from proxy.domain.upstream import PriceOverride, Upstream
-from proxy.metering.billable import unbillable
+from proxy.metering.billable import lacking, unbillable
 from proxy.metering.prices import PriceBook
 from proxy.metering.table import PriceTable
 
@@ -18,7 +21,9 @@ from proxy.metering.table import PriceTable
         ("openai", "text-embedding-3-small", "openai.embeddings", 0, ()),
         ("openai", "whisper-1", "openai.audio", 1, ()),
         ("openai", "whisper-1", "openai.chat", 0, ("per_second",)),
-        ("openai", "tts-1", "openai.audio", 0, ()),
+        ("openai", "tts-1", "openai.speech", 0, ()),
+        ("openai", "tts-1", "openai.audio", 0, ("per_character",)),
+        ("openai", "whisper-1", "openai.speech", 0, ("per_second",)),
         ("openai", "tts-1", "openai.chat", 0, ("per_character",)),
         ("openai", "gpt-image-1", "openai.images", 0, ()),
         ("anthropic", "claude-sonnet-4-5", "anthropic.messages", 1, ()),
@@ -54,6 +59,13 @@ def test_a_unit_that_the_answers_do_not_show_is_named(
         ({"input": 1}, "gemini.embed", ()),
         ({"output": 1}, "gemini.embed", ("input",)),
         ({"per_request": 1}, "openai.chat", ()),
+        ({"input": 1}, "ollama.embed", ()),
+        ({"input": 1}, "cohere.embed", ()),
+        ({"input": 1, "per_image": 1}, "cohere.embed", ()),
+        ({"per_image": 1}, "cohere.chat", ("per_image",)),
+        ({"per_image": 1}, "openai.images", ()),
+        ({"per_search": 1}, "cohere.rerank", ()),
+        ({"input": 1}, "cohere.rerank", ()),
     ],
 )
 @pytest.mark.parametrize("unpriced", [False, True])
@@ -83,3 +95,43 @@ def test_a_model_of_the_table_that_only_reads_is_not_asked_to_write(table: Price
     price = PriceBook(table, [upstream]).quote(upstream, "text-embedding-3-small", 1_795_000_000.0)
     assert price is not None
     assert unbillable(price, "openai.chat") == ("output",)
+
+
+PICTURE = {"features": Features(images=1)}
+
+
+@pytest.mark.parametrize(
+    ("rates", "lanes", "api", "asked", "words"),
+    [
+        ({"per_search": 1}, {}, "cohere.rerank", {}, ""),
+        ({"per_search": 0}, {}, "cohere.rerank", {}, ""),
+        ({"input": 1, "output": 1}, {}, "cohere.rerank", {}, "per_search"),
+        ({"input": 1}, {}, "cohere.embed", {}, ""),
+        ({"input": 1}, {}, "cohere.embed", PICTURE, "pictures"),
+        ({"input": 1, "image_input": 4}, {}, "cohere.embed", PICTURE, ""),
+        ({"input": 1, "per_image": 4}, {}, "cohere.embed", PICTURE, ""),
+        ({"input": 1, "output": 1}, {}, "cohere.chat", PICTURE, ""),
+        ({"per_image": 40}, {}, "openai.images", {"service_tier": "hd"}, ""),  # one price for all
+        ({"per_image": 40}, {"hd": 2}, "openai.images", {}, ""),
+        ({"per_image": 40}, {"hd": 2}, "openai.images", {"service_tier": "hd"}, ""),
+        ({"per_image": 40}, {"hd": 2}, "openai.images", {"service_tier": "hd 1024x1792"}, "'hd 1024x1792'"),
+        ({"input": 1, "output": 1}, {"batch": 2}, "openai.images", {"service_tier": "high"}, ""),
+    ],
+)
+def test_what_a_call_is_sold_by_and_nobody_priced_is_named(
+    table: PriceTable, rates: dict[str, int], lanes: dict[str, int], api: str, asked: dict[str, Any], words: str
+) -> None:
+    factors = tuple((lane, factor * 1_000_000) for lane, factor in lanes.items())
+    prices = (PriceOverride("*", tuple(rates.items()), lanes=factors),)
+    upstream = Upstream(name="u", dialect="openai", base_url="https://x.invalid", prices=prices)
+    price = PriceBook(table, [upstream]).quote(upstream, "m", 1_795_000_000.0)
+    assert price is not None
+    said = lacking(price, Ask(Endpoint(api, "/", "/"), "m", b"", **asked))
+    assert (words in said) if words else said == ""
+
+
+def test_what_the_configuration_gives_away_lacks_no_price(table: PriceTable) -> None:
+    upstream = Upstream(name="u", dialect="cohere", base_url="https://x.invalid", unpriced="free")
+    price = PriceBook(table, [upstream]).quote(upstream, "m", 1_795_000_000.0)
+    assert price is not None
+    assert lacking(price, Ask(Endpoint("cohere.rerank", "/", "/"), "m", b"")) == ""

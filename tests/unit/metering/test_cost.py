@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from proxy.domain.usage import NO_USAGE, Usage, UsageSource
+from proxy.domain.usage import NO_USAGE, ModelUsage, Usage, UsageSource
 from proxy.metering.bill import half_even
-from proxy.metering.cost import LANE_UNPRICED, MOST_NUSD, USAGE_MISSING, USAGE_ODD, Price
+from proxy.metering.cost import LANE_UNPRICED, MOST_NUSD, USAGE_MISSING, USAGE_ODD, Price, as_usage
 from proxy.metering.rates import SINGLE, TOKENS_IN, TOKENS_OUT, Scale
 from proxy.metering.schedule import Tariff
 
@@ -261,6 +261,25 @@ def test_expected_cost_of_other_units_is_a_guess_above_zero() -> None:
     )
 
 
+def test_sound_that_is_told_in_seconds_and_sold_by_the_token_is_billed_as_its_tokens_and_flagged() -> None:
+    told = price({"input": DOLLAR, "output": DOLLAR}).bill(used(input=0, output=0, seconds=2.5))
+    assert (told.nusd, told.flag) == (30_000, USAGE_MISSING)
+    assert price({"input": DOLLAR}).bill(used(seconds=float("inf"))).nusd == 0
+
+
+def test_seconds_that_were_only_estimated_are_billed_and_flagged() -> None:
+    usage = msgspec.structs.replace(used(input=30, seconds=3), usage_source=UsageSource.ESTIMATED)
+    bill = price({"per_second": DOLLAR}).bill(usage)
+    assert (bill.nusd, bill.flag) == (3_000, USAGE_MISSING)
+
+
+def test_the_seconds_of_a_sound_are_expected_by_its_tokens_and_never_less_than_a_minute() -> None:
+    heard = price({"per_second": DOLLAR})
+    assert heard.expected(6_000, 0) == 600_000
+    assert heard.expected(5, 0) == 60_000
+    assert price({"per_second": DOLLAR, "input": DOLLAR}).expected(6_000, 0) == 60_000 + 6_000_000
+
+
 def test_the_ceiling_takes_the_dearest_way_to_bill_a_token() -> None:
     tariff = price({"input": DOLLAR, "cache_write_1h": 2 * DOLLAR, "output": DOLLAR}, priority={"input": 3 * DOLLAR})
     assert tariff.ceiling(10, 0) == 30_000
@@ -284,3 +303,18 @@ def test_no_forecast_exceeds_what_counters_can_hold() -> None:
     found = price({"input": DOLLAR, "output": DOLLAR})
     assert found.expected(1_000, (2**63 - 1) * (2**63 - 1)) == MOST_NUSD
     assert found.ceiling(1_000, 2**63 - 1, 2**63 - 1) == MOST_NUSD
+
+
+def test_pictures_and_searches_that_are_foreseen_are_expected_each_at_its_price() -> None:
+    sold = price({"per_image": 40_000, "per_search": 7_000}, hd={"per_image": 80_000, "per_search": 7_000})
+    each = sold.expected(0, 0)
+    assert sold.expected(0, 0, pictures=3) == 3 * each
+    assert sold.expected(0, 0, "hd", pictures=3) == 6 * each
+    assert sold.expected(0, 0, pictures=0, searches=1_000_000) == 7_000
+
+
+def test_the_shares_of_pictures_are_billed_as_pictures() -> None:
+    whole = used(input=10, output=20)
+    share = ModelUsage("m", 10, 20, image_input=4, image_output=20)
+    rates = price({"input": 1, "output": 1, "image_input": 10**6, "image_output": 10**6})
+    assert rates.amount(as_usage(share, whole))[0] == 6 + 4 * 10**6 + 20 * 10**6

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from proxy.metering.match import NameIndex, compile_clause, dashed_date
+from proxy.metering.match import NameIndex, compile_clause, dashed_date, is_same, sold_as, spellings
 
 
 @pytest.mark.parametrize(
@@ -51,3 +51,52 @@ def test_the_first_model_that_fits_wins_whatever_its_kind() -> None:
 )
 def test_dates_without_dashes_get_them_when_they_are_dates(name: str, dashed: str) -> None:
     assert dashed_date(name) == dashed
+
+
+@pytest.mark.parametrize(
+    ("name", "spelled"),
+    [
+        ("gpt-4o", ["gpt-4o"]),
+        ("gpt-5.2-20251211", ["gpt-5.2-20251211", "gpt-5.2-2025-12-11"]),
+        ("us.amazon.nova-lite-v1:0", ["us.amazon.nova-lite-v1:0", "amazon.nova-lite-v1:0"]),
+        ("apac.amazon.nova-lite-v1:0", ["apac.amazon.nova-lite-v1:0", "amazon.nova-lite-v1:0"]),
+        ("us-gov.amazon.nova-lite-v1:0", ["us-gov.amazon.nova-lite-v1:0", "amazon.nova-lite-v1:0"]),
+        ("global.amazon.nova-2-lite-v1:0", ["global.amazon.nova-2-lite-v1:0"]),
+        ("arn:aws:bedrock:us-east-1::foundation-model/amazon.nova-lite-v1:0", ["amazon.nova-lite-v1:0"]),
+        ("arn:aws:bedrock:eu-west-1:1:inference-profile/eu.a.b", ["eu.a.b", "a.b"]),
+        ("meta/llama-3.1", ["meta/llama-3.1"]),
+        ("v3.1", ["v3.1"]),
+    ],
+)
+def test_a_name_is_looked_up_as_it_is_and_then_within_its_region(name: str, spelled: list[str]) -> None:
+    assert list(spellings(name)) == spelled
+
+
+@pytest.mark.parametrize(
+    ("asked", "served", "same"),
+    [
+        ("gpt-4o", "gpt-4o", True),
+        ("gpt-4o-mini", "gpt-4o", False),
+        ("global.anthropic.claude-opus-4-8", "claude-opus-4-8", True),
+        ("us.anthropic.claude-sonnet-4-5-20250929-v1:0", "claude-sonnet-4-5-20250929", True),
+        ("arn:aws:bedrock:us-east-1:1:inference-profile/us.anthropic.claude-opus-4-8-v1:0:200k", "claude-opus-4-8", True),
+        ("us.anthropic.claude-opus-5-5", "claude-opus-5", False),
+        ("us.anthropic.claude-opus-5", "claude-haiku-5-5", False),
+        ("openrouter/gpt-4o", "gpt-4o", False),
+    ],
+)  # fmt: skip
+def test_bedrock_s_ids_are_the_vendor_s_name_with_more_around_it(asked: str, served: str, same: bool) -> None:  # noqa: FBT001 - a case
+    assert is_same(asked, served) is same
+
+
+@pytest.mark.parametrize(
+    ("asked", "served", "sold"),
+    [
+        ("global.anthropic.claude-opus-4-8", "claude-haiku-5-5", "global.anthropic.claude-haiku-5-5"),
+        ("anthropic.claude-opus-4-8", "claude-haiku-5-5", "claude-haiku-5-5"),
+        ("us.a.router", "arn:aws:bedrock:us-east-1:1:inference-profile/us.a.b", "arn:aws:bedrock:us-east-1:1:inference-profile/us.a.b"),
+        ("gpt-5", "gpt-5-mini", "gpt-5-mini"),
+    ],
+)  # fmt: skip
+def test_another_model_is_sold_where_the_asked_one_was(asked: str, served: str, sold: str) -> None:
+    assert sold_as(asked, served) == sold

@@ -14,5 +14,7 @@ def test_the_configured_limits_are_those_of_the_listener() -> None:
     assert (limits.in_flight, limits.queue) == (5, 6)
 
 
-def test_both_sides_have_the_same_defaults() -> None:
-    assert from_settings(settings.Limits()) == Limits()
+def test_both_sides_have_the_same_defaults_but_for_uploads_which_a_bare_listener_does_not_expect() -> None:
+    assert from_settings(settings.Limits(upload_bytes=0)) == Limits()
+    assert from_settings(settings.Limits()).most_bytes == 512 << 20
+    assert Limits().most_bytes == Limits().body_bytes

@@ -89,3 +89,17 @@ def test_a_gauge_that_is_zero_is_shown(accumulator: Accumulator, folder: Path) -
     accumulator.cell(metrics.STORE_UP, "store").set(0)
     accumulator.flush()
     assert value(folder, metrics.STORE_UP.name, store="store") == 0
+
+
+def test_a_gauge_that_is_forgotten_is_shown_no_longer_and_takes_no_room(accumulator: Accumulator, folder: Path) -> None:
+    for name in ("gone", "here"):
+        accumulator.cell(metrics.UPSTREAM_UP, name).set(1)
+    accumulator.flush()
+    accumulator.forget(metrics.UPSTREAM_UP, "gone")
+    accumulator.forget(metrics.UPSTREAM_UP, "never there")
+    accumulator.flush()
+    assert value(folder, metrics.UPSTREAM_UP.name, upstream="gone") is None
+    assert value(folder, metrics.UPSTREAM_UP.name, upstream="here") == 1
+    accumulator.cell(metrics.UPSTREAM_UP, "gone").set(0)
+    accumulator.flush()
+    assert value(folder, metrics.UPSTREAM_UP.name, upstream="gone") == 0
