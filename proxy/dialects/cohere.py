@@ -46,8 +46,8 @@ class Cohere:
         """The endpoint for a client path, or None. Raises ``NotFound`` for what Cohere has and this proxy does not serve."""
         if path in _OLDER:
             raise NotFound(
-                f"{path} is Cohere's older API, which is not served here. Use version 2: /v2/chat, /v2/embed or /v2/rerank "
-                "(ClientV2 in its SDKs).",
+                f"There is no such path here. {path} is of Cohere's older API: use version 2, /v2/chat, /v2/embed or /v2/rerank "
+                "(ClientV2 in its SDKs). OpenAI's chat is at /v1/chat/completions.",
                 code="not_served",
             )
         if path in _OF_THE_ACCOUNT:

@@ -5,6 +5,7 @@ botocore sends bearer tokens over TLS alone, so the proxy here has a certificate
 
 from __future__ import annotations
 
+import contextlib
 import json
 import ssl
 from collections.abc import Callable, Iterator
@@ -259,7 +260,10 @@ def test_a_stream_that_breaks_raises_and_is_booked(
     scripted.replies(framed([*STREAM[:2], STREAM[2][:cut]], cut=True))
     stream = make().converse_stream(modelId=NOVA, messages=ASKED)["stream"]
     seen = []
-    with pytest.raises(Exception, match=r"." if cut else "modelStreamErrorException") as caught:
+    with (
+        contextlib.closing(stream),  # botocore leaves the connection of a broken one open
+        pytest.raises(Exception, match=r"." if cut else "modelStreamErrorException") as caught,
+    ):
         seen.extend(stream)
     assert cut or isinstance(caught.value, EventStreamError)
     assert seen == [{kind: payload} for kind, payload in EVENTS[:2]]
