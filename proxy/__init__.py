@@ -15,9 +15,9 @@ app            composition root; the only file that names concrete classes
 server         the caller's side, the only room that knows ``aiohttp.web``: listener, guards, gateway, supervisor
 pipeline       the walk of a call; reads from top to bottom
 steps          what the walk's steps are made of: the attempt that cannot be forgotten, the relay, the receipt
-upstream       the only room with sockets to models: connection, pool, and the demo stand-in
+upstream       the only room with sockets to models: connection, pool, permits and breakers, and the demo stand-in
 stores         the only room that knows Redis: embedded engine, multiplexed connection, ``scripts/*.lua``
-journal        the record of every call in SQLite, and its ordered settlement
+journal        the record of every call in SQLite, its ordered settlement, and ``ledger``: rows of all machines in PostgreSQL
 telemetry      every metric's name and label in one table; logs
 policy         the decision point: facts in, decision and obligations out; ``rules/`` one file per verb
 dialects       one file per wire format: understand a request, tap usage out of an answer, write an error
@@ -35,15 +35,20 @@ gateway answers ``/livez``, ``/v1/me`` and the like itself and hands everything 
 
 1. *accept*: it gets a UUIDv7 and a time; the path says which dialect speaks.
 2. *identify*: the virtual key's digest is looked up in the directory. Strangers end here, before their body is read.
-3. *understand*: the body is read once, strictly, beside the bytes that will be forwarded.
-4. *attribute*: key, path prefix and headers say which team and project pay.
+3. *understand*: the body is read once, strictly, beside the bytes that will be forwarded. An upload is read as far as
+   that takes, and the rest only while an upstream takes it (``steps.upload``).
+4. *attribute*: key, path prefix and headers say which team and project pay. Lists of models are answered here.
+
+``failover.serve`` makes attempts, each at another upstream and each with these steps, until one answers or something
+was passed on to the caller. An upstream lends a permit first: a closed breaker and a free place, or a wait in its queue.
+
 5. *decide*: the policy sees the facts and answers yes or no, with obligations: meters that must hold first.
 6. *hold*: one script in the store holds every meter or none (``Attempt.__aenter__``).
 7. *forward*: the upstream request is rebuilt from an allow-list, with our credential.
 8. *meter*: the answer passes byte for byte, a tap beside it.
 9. *record, then settle*: leaving the attempt, however it is left, books the row (``Attempt.__aexit__``). The journal's
    writer commits it; only then do its charges go to the store, in the journal's order. Counters are a projection of
-   journals: whatever the store loses is replayed.
+   journals: whatever the store loses is replayed. A process of its own ships rows to the ledger, where there is one.
 
 If the process dies in between, the hold's lease runs out, and whoever sweeps it writes the row and settles it.
 """

@@ -1,9 +1,9 @@
 """The walk of a call, top to bottom.
 
-Accept, identify, understand, attribute, decide, reuse, hold, forward, meter, record, settle.
-No hooks, only steps. Identity and policy come before everything that costs; money is held before the first byte goes
-upstream; leaving the block that holds it, however it is left, records the call and then settles it (``steps.attempt``).
-Whatever goes wrong is told to the caller in the dialect of the path that was called.
+Accept, identify, understand, attribute; then, for one upstream after the other until one answers, decide, hold, forward,
+meter, record, settle. No hooks, only steps. Identity and policy come before everything that costs; money is held before
+the first byte goes upstream; leaving the block that holds it, however it is left, records the attempt and then settles it
+(``steps.attempt``). Whatever goes wrong is told to the caller in the dialect of the path that was called.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ class Pipeline:
         if visit.rowed:
             return
         visit.call = visit.call or unattributed(visit)
-        row = refusal_row(visit, error, (self._world.clock.monotonic() - visit.began) * 1000)
+        row = refusal_row(visit, error, round((self._world.clock.monotonic() - visit.began) * 1000, 3))
         if row is not None:
             self._world.books.book(row, None)
             self._world.gauge.finished(row)

@@ -24,7 +24,7 @@ def check(config: ConfigOption = None) -> None:
     Examples:
     - `tallygate check`
 
-    - `tallygate check --config deploy/tallygate.yaml`, as a step of CI
+    - `tallygate check --config deploy/tallygate  # the folder of one, as a step of CI`
     """  # fmt: skip
     from proxy.app.generations import openings_of, prices_of  # noqa: PLC0415 - other commands start faster without it
     from proxy.metering.table import PriceTable  # noqa: PLC0415
@@ -60,6 +60,7 @@ def _summary(settings: Settings, directory: Directory) -> Table:
         ("store, cache, ledger", ", ".join(map(_place, (settings.store, settings.cache, settings.ledger)))),
         ("budget", _budget(settings)),
         *((f"upstream {name}", told) for name, told in _upstreams(settings)),
+        *((f"passthrough {one.name}", f"{' '.join(one.paths)} at {one.upstream}") for one in settings.passthrough),
         ("directory", str(settings.directory)),
         (
             "",

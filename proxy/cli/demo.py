@@ -135,7 +135,7 @@ def _grid(title: str, pairs: list[tuple[str, str]]) -> Table:
 
 
 def _rows(call: dict[str, Any]) -> Table:
-    heads = ("input", "output", "cost", "held", "first token", "own overhead")
+    heads = ("input", "output", "cost", "held", "first token", "overhead")
     table = Table(
         Column("model", overflow="fold"),
         *(Column(name, justify="right", no_wrap=True) for name in heads),

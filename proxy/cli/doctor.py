@@ -32,7 +32,7 @@ def doctor(
 
     - `tallygate doctor --json | jq '.findings[] | select(.state == "fail")'`
 
-    - `tallygate doctor --offline`, before the network is there
+    - `tallygate doctor --offline  # before the network is there`
     """  # fmt: skip
     from proxy.app.doctor import Finding, State, examine  # noqa: PLC0415 - other commands start faster without it
 

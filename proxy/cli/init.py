@@ -87,7 +87,7 @@ def init(
     if done.token is None:
         typer.echo("The directory was there already; `tallygate keys issue` makes another key.")
         return
-    typer.echo("\nYour key is shown only now. Start `tallygate serve`, then paste:\n")
+    typer.echo("\nYour key is shown only now. Start `tallygate serve`, then paste into another shell:\n")
     typer.echo(lines_to_paste(done.settings, done.token))
 
 

@@ -35,7 +35,10 @@ def issue(  # noqa: PLR0913 - each is an option of the command line
         str | None, typer.Option(help="Where calls go that name no project.", show_default=False)
     ] = None,
     allow: Annotated[
-        list[str] | None, typer.Option(help="A project that calls may name; repeat it.", show_default=False)
+        list[str] | None,
+        typer.Option(
+            help="A project that calls may name; repeat it, and --project is one of them.", show_default=False
+        ),
     ] = None,
     expires: Annotated[str | None, typer.Option(help="90d, 12h, or a date: 2027-01-01.", show_default=False)] = None,
     print_only: Annotated[
@@ -51,7 +54,7 @@ def issue(  # noqa: PLR0913 - each is an option of the command line
 
     - `tallygate keys issue --service nightly-etl --team platform`
 
-    - `tallygate keys issue --user ann@acme.example --print`, for a directory that lives in git
+    - `tallygate keys issue --user ann@acme.example --print  # for a directory that lives in git`
     """  # fmt: skip
     if user is None and service is None:
         raise typer.BadParameter("say whose key it is: --user NAME, or --service NAME --team TEAM")
@@ -93,7 +96,7 @@ def list_keys(
         typer.echo(json.dumps(found, indent=2))
         return
     names = ("id", "user", "service", "team", "project", "may name", "expires", "state")
-    table = Table(*(Column(name, overflow="fold") for name in names))
+    table = Table(*(Column(name, overflow="fold", no_wrap=name == "id") for name in names))
     for facts in found:
         table.add_row(*(", ".join(value) if isinstance(value, list) else value or "" for value in facts.values()))
     Console().print(table if found else "No keys yet; `tallygate keys issue` makes one.", markup=False)

@@ -46,18 +46,18 @@ def verify(
         str | None, typer.Option(help="Compare calls since then with the ledger; else all.", show_default=False)
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
-    local: Annotated[bool, typer.Option("--local", help="Leave the ledger out, while it is away say.")] = False,
+    local: Annotated[bool, typer.Option("--local", help="Leave the ledger out, for example while it is away.")] = False,
     state: StateOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Compare this machine's journal with its own sums, with the store's counters, and with the ledger.
+    """Compare this machine's journal with its own sums, with the embedded store's counters, and with the ledger.
 
     Exit status 0: they agree; 1: they differ; 2: it could not be found out. Safe beside a running proxy.
 
     Examples:
     - `tallygate ledger verify`
 
-    - `tallygate ledger verify --since 24h --json`, as a job of every night
+    - `tallygate ledger verify --since 24h --json  # as a job of every night`
     """  # fmt: skip
     from proxy.app.verification import verified  # noqa: PLC0415 - drivers that other commands need not load
     from proxy.cli.findings import document, view  # noqa: PLC0415 - as above
@@ -104,7 +104,9 @@ def export(
     source = record_of(context, state, config, local=local)
     if isinstance(source, Path) and not source.exists():
         raise _stopped(f"there is no {source}; name the folder with {JOURNAL} by --state")
-    with _could_not():
+    with _could_not(
+        "" if isinstance(source, Path) else ". Check ledger.url; --local writes this machine's rows instead"
+    ):
         rows = exported(source, begin or 0.0, end)
         count = write_rows(rows, MEMBERS, output, as_csv=form is Form.CSV)
     if output is not None:
@@ -180,14 +182,16 @@ def _journal(state: Path | None, settings: Settings | None) -> Iterator[tuple[sq
 
 
 @contextmanager
-def _could_not() -> Iterator[None]:
-    """Say what kept us from finding out, without SQL and without credentials."""
+def _could_not(advice: str = "") -> Iterator[None]:
+    """Say what kept us from finding out, without SQL and without credentials; ``advice`` follows what was not readable."""
     from proxy.journal.ledger.door import LedgerAway  # noqa: PLC0415 - as above
 
     try:
         yield
-    except (LedgerAway, Unreadable) as error:
-        raise _stopped(str(error)) from None
+    except LedgerAway as error:
+        raise _stopped(f"{error}. Check ledger.url; calls go on, and their rows wait in {JOURNAL}") from None
+    except Unreadable as error:
+        raise _stopped(f"{error}{advice}") from None
     except sqlite3.Error as error:
         raise _stopped(f"the journal cannot be read: {error}") from None
     except BrokenPipeError:

@@ -23,6 +23,7 @@ from proxy.journal.span import instant
 from proxy.journal.spent import Spend, Spent, Unreadable, check_groups
 
 report_app = typer.Typer(help="Read what was spent.", no_args_is_help=True, rich_markup_mode="markdown")
+EXIT_UNREADABLE = 2
 _TOKENS = ("input", "cached_read", "cache_write", "output", "reasoning")
 _BAR = 12
 _HEADS = ("calls", "input", "cached", "written", "output", "reasoning", "cost", "unreported", "saved")
@@ -57,7 +58,8 @@ def spend(
 ) -> None:
     """Show calls, tokens and cost; works while the proxy is running.
 
-    Where a ledger is configured the report is on all machines, else on this one.
+    Where a ledger is configured the report is on all machines, else on this one. A call that was tried at two upstreams
+    counts at each of them, and once in the total.
 
     Examples:
     - `tallygate report spend --by team --since 30d`
@@ -81,7 +83,8 @@ def spend(
         found = read_spend(source, groups, *span)
     except Unreadable as error:
         if not isinstance(source, Path):
-            raise typer.BadParameter(f"{error}; --local reads this machine's journal instead") from None
+            typer.echo(f"{error}. Check ledger.url; --local reads this machine's journal instead", err=True)
+            raise typer.Exit(EXIT_UNREADABLE) from None
         if source.exists():
             raise typer.BadParameter(str(error)) from None
         typer.echo(

@@ -44,13 +44,15 @@ def serve(config: ConfigOption = None) -> None:
     def ready() -> None:
         log.event("info", "ready", listen=str(settings.listen), admin=str(settings.admin), workers=settings.workers)
         if first.token is not None:
-            typer.echo("\nReady. Your key is shown only now; paste:\n", err=True)
+            typer.echo("\nReady. Your key is shown only now; paste into another shell:\n", err=True)
             typer.echo(lines_to_paste(settings, first.token) + "\n", err=True)
 
     try:
         code = supervise(reading, log, on_ready=ready)
     except (StateTaken, EngineFailed, OSError) as error:
-        typer.echo(f"tallygate cannot start: {error}", err=True)
+        typer.echo(f"tallygate cannot start: {_why(error)}", err=True)
+        if first.token is not None:  # its digest is in the directory already, and nothing can show it later
+            typer.echo(f"\nYour key is shown only now; keep it for the next start: {first.token}", err=True)
         raise typer.Exit(EXIT_REFUSED) from None
     raise typer.Exit(code)
 
@@ -77,6 +79,13 @@ def worker(
     from proxy.app.work import work  # noqa: PLC0415 - as above
 
     raise typer.Exit(work(config, slot, link))
+
+
+def _why(error: Exception) -> str:
+    """What went wrong, in words: an ``OSError`` without its number."""
+    if not isinstance(error, OSError) or not error.strerror:
+        return str(error)
+    return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
 
 
 def _not_yet(_: int, __: FrameType | None) -> NoReturn:

@@ -45,6 +45,8 @@ def upstreams(
 ) -> None:
     """Show the upstreams of the running proxy: which are asked, which are left alone and why, and how busy they are.
 
+    A state is that of the breaker: closed lets calls through, open lets none through, half open lets one probe.
+
     Examples:
     - `tallygate upstreams`
 

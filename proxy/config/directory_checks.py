@@ -104,7 +104,8 @@ def _key_projects(here: Path, key: KeyShape, owners: dict[str, str], team: str |
             )
             yield path, told, ""
     if key.project and key.projects is not None and key.project not in key.projects:
-        yield (*here, "project"), f"project {shown(key.project)} is not among the key's own projects", ""
+        told = f"project {shown(key.project)} is not among the key's own projects"
+        yield (*here, "project"), told, "add it to projects: of the key, or leave projects: out"
 
 
 def _repos(shape: DirectoryShape) -> Iterator[Finding]:

@@ -75,7 +75,7 @@ class Reading(Prompt):
             if type(piece) is dict:
                 if type(text := piece.get("text")) is str or type(text := piece.get("refusal")) is str:
                     texts.append(text)
-                elif piece.get("type") in _IMAGES:
+                elif type(kind := piece.get("type")) is str and kind in _IMAGES:
                     self.images += 1
                     self._linked(piece)
                 else:

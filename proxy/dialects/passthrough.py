@@ -98,7 +98,7 @@ class PassThrough:
         last = urlsplit(upstream.base_url).path.rstrip("/").rpartition("/")[2]
         if last and path.startswith(f"/{last}/"):
             path = path[len(last) + 1 :]
-        query = "&".join([part for part in ask.query.split("&") if part and part.partition("=")[0] not in own])
+        query = "&".join([part for part in ask.query.split("&") if part and unquote(part.partition("=")[0]) not in own])
         goal = target(path, query, upstream)
         if self.entry.model != _MEMBER or model == ask.model:
             return Outgoing(goal, ask.body)

@@ -20,11 +20,16 @@ _UNMETERED = frozenset(
 
 
 def claimed_by(pattern: str, methods: Iterable[str]) -> tuple[str, str] | None:
-    """The path that a pattern would catch though a dialect serves it, and that dialect's name; None: it is free."""
+    """The path that a pattern would catch though a dialect serves it, and that dialect's name; None: it is free.
+
+    A dialect's paths are its callers' and those below a base URL, to which a path that is passed on is added as it is.
+    """
     for dialect in DIALECTS:
         for endpoint in dialect.endpoints:
-            if endpoint.method in methods and overlaps(pattern, _as_pattern(endpoint.path)):
-                return endpoint.path, dialect.name
+            if endpoint.method in methods:
+                for path in (endpoint.path, endpoint.upstream_path):
+                    if overlaps(pattern, _as_pattern(path)):
+                        return path, dialect.name
     return None
 
 

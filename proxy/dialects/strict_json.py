@@ -137,7 +137,9 @@ def exactly_spelled(members: dict[str, Any], known: frozenset[str] = DECISIVE) -
     (``encoding/json``: "preferring exact matches but also accepting case-insensitive matches", the last one wins; Ollama and
     LocalAI read requests so.) Raises ``BadRequest`` with ``param``.
     """
-    if all(map(str.islower, members)) and all(map(str.isascii, members)):  # the long s is lower case, too, and folds to `s`
+    if all(map(str.islower, members)) and all(
+        map(str.isascii, members)
+    ):  # the long s is lower case, too, and folds to `s`
         return
     for name in members:
         if name not in known and (meant := name.casefold()) in known:

@@ -104,6 +104,7 @@ def _bind(sock: socket.socket, where: Any, address: Address) -> None:
         if error.errno == errno.EADDRINUSE:
             raise PortTaken(
                 error.errno,
-                f"cannot listen on {address}: another process already does. End it, or set `listen` to another port",
+                f"cannot listen on {address}: another process already does. End it, or name another port "
+                "in `listen` or `admin`",
             ) from None
         raise OSError(error.errno, f"cannot listen on {address}: {error.strerror}") from None

@@ -53,6 +53,7 @@ class Attempt:
         self._bill: Bill | None = None  # of a buffered answer, as its receipt says
         self._is_sent = False  # the whole request is on a connection: from here on a provider may bill
         self._is_whole = self._is_read = False  # the answer is buffered; it has gone through the tap
+        self._was_open = self._may_follow = False  # when it ended: a long count is booked while the next one is asked
         self._row: Row
         self.hold: Hold | None = None
         self.held: Held | None = None
@@ -177,10 +178,11 @@ class Attempt:
         return self._bill
 
     def _leave(self, error: BaseException | None) -> None:
+        self._was_open, self._may_follow = self._visit.opened, self._may_be_followed(error)
         if self._answer is not None:
             self._answer.close()
-        elif self._sending is not None:
-            self._sending.cancel()
+        elif self._sending is not None and not self._sending.cancel() and self._sending.exception() is None:
+            self._sending.result().close()  # it came in the very turn in which its caller left
         self._permit.ended(verdict(self._plan.upstream, self._answer, error))
         try:
             self._count_up(error)
@@ -240,7 +242,7 @@ class Attempt:
         usage, cost = bill
         world, plan, answer, now = self._world, self._plan, self._answer, self._world.clock.monotonic()
         upstream_status = None if answer is None else answer.status
-        outcome, status, code = ending(error, upstream_status or 0, is_open=self._visit.opened)
+        outcome, status, code = ending(error, upstream_status or 0, is_open=self._was_open)
         began = self._visit.began
         row = msgspec.structs.replace(
             self._row,
@@ -257,7 +259,7 @@ class Attempt:
             price_flag=cost.flag,
             edits=self.edits,
             local=self.held is not None and self.held.local,
-            may_follow=self._may_be_followed(error),
+            may_follow=self._may_follow,
             ttft_ms=round((self.first_at - began) * 1000, 3) if self.first_at else None,
             duration_ms=round((now - began) * 1000, 3),
             overhead_us=int((self.sent_at - self._visit.read_at) * 1_000_000) if self.sent_at else 0,

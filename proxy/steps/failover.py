@@ -81,7 +81,7 @@ def _candidates(visit: Visit, match: Match, ask: Ask) -> tuple[Upstream, ...]:
         near = routing.names_near(ask.model)
         raise NotFound(
             f"No upstream serves the model {ask.model!r} in this dialect."
-            + (f" Did you mean {' or '.join(near)}?" if near else ""),
+            + (f" Did you mean {' or '.join(near)}?" if near else " The list of models names what is served."),
             code="model_not_found",
             param="model",
         )

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import msgspec
+
 from proxy.dialects.base import Tap
 from proxy.domain.usage import NO_USAGE, Usage, UsageSource
-from proxy.metering.cost import Cost
+from proxy.metering.cost import USAGE_MISSING, Cost
 from proxy.metering.count import count
 from proxy.metering.shortfall import completed, is_whole
 from proxy.ports import Answer
@@ -113,7 +115,7 @@ class Reckoning:
         if usage is None:
             return Bill(NO_USAGE, Cost(0, self._plan.price_version, None))
         if is_whole(usage):
-            return self._priced(usage)
+            return self._shown(usage)
         text = self._tap.relayed_text() if self._tap is not None else ""
         if len(text) > COUNT_INLINE:
             return Uncounted(usage, text)
@@ -121,7 +123,7 @@ class Reckoning:
 
     def counted(self, usage: Usage, tokens: int) -> Bill:
         """The bill of a usage that lacked the count of its text."""
-        return self._priced(completed(usage, self._plan.estimate.input_tokens, tokens + self._guess()))
+        return self._shown(completed(usage, self._plan.estimate.input_tokens, tokens + self._guess()))
 
     def _reported(self, *, may_bill: bool) -> Usage | None:
         """The tap's word; None where nothing is billed: not metered, refused, or never asked."""
@@ -141,6 +143,13 @@ class Reckoning:
         tokens = -(-self._unread // BYTES_PER_TOKEN_PACKED)
         most = self._plan.max_output if ask.max_output is None else ask.max_output
         return tokens if most is None else min(tokens, most * ask.choices)
+
+    def _shown(self, usage: Usage) -> Bill:
+        """The bill; where the answer kept back what its price is for, the estimate, which is flagged: never nothing."""
+        bill = self._priced(usage)
+        if bill.cost.flag != USAGE_MISSING or bill.cost.nusd:
+            return bill
+        return Bill(usage, msgspec.structs.replace(bill.cost, nusd=self._plan.amounts.expected_nusd))
 
     def _priced(self, usage: Usage) -> Bill:
         plan = self._plan

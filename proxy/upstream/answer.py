@@ -182,8 +182,11 @@ class HttpAnswer:
         self.fail(UpstreamFailed(f"Upstream {self._upstream} {what}."))
 
     def overdue(self, now: float) -> bool:
-        """Fail when the upstream was silent for longer than its limits allow; the time a slow caller takes is not its."""
-        if self._paused or self._awaits_body:
+        """Fail when the upstream was silent for longer than its limits allow; the time a slow caller takes is not its.
+
+        One that answers before it has taken the request, and more than is read meanwhile, may wait for us as we for it.
+        """
+        if self._awaits_body or (self._paused and not self._takes_body):
             self._since = now
             return False
         begun = self._parsed.begun

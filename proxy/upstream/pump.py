@@ -40,13 +40,16 @@ class Taker(Protocol):
 
 
 async def pump(outlet: Outlet, body: Body, answer: Taker, on_sent: OnSent | None) -> None:
-    """Write all of ``body``, in chunks where its length is not known (RFC 9112, 7.1). Raises nothing but cancellation."""
+    """Write all of ``body``, in chunks where its length is not known (RFC 9112, 7.1). Raises only what nobody foresaw."""
     try:
         await _write_all(outlet, body, answer)
     except CallError as error:
         answer.fail(error)
     except ClientGone:
         answer.fail(UpstreamFailed("The caller left before the request was whole."))
+    except Exception:  # a bug of ours, which must not leave the exchange waiting for a body that never comes
+        answer.fail(CallError("Tallygate failed on the body of this request, which was given up."))
+        raise
     else:
         outlet.all_sent()
         if on_sent is not None:

@@ -23,7 +23,7 @@ SOON_DAYS = 14
 
 def configuration(settings: Settings, directory: Directory) -> Iterator[Finding]:
     """What was read, and every line that the configuration itself gives cause to."""
-    yield ok("configuration", f"{settings.source.name}: {len(settings.upstreams)} upstreams are on")
+    yield ok("configuration", f"{settings.source.name}: upstreams that are on: {len(settings.upstreams)}")
     for note in settings.notes:
         yield warn("configuration", note)
     if settings.budget is None:

@@ -19,7 +19,7 @@ def ledger(settings: Settings) -> Finding:
         with connect(place) as connection:
             found = schema.version(connection)
     except LedgerAway as away:
-        return fail(name, str(away), "rows wait in calls.db meanwhile; calls go on")
+        return fail(name, str(away), "check ledger.url; calls go on, and rows wait in calls.db")
     if found is None:
         return warn(name, f"{place} has no tables of ours yet", "the proxy makes them when it first ships")
     return ok(name, f"{place}, schema {found}")

@@ -109,6 +109,20 @@ async def test_a_whole_answer_that_breaks_in_the_middle_is_asked_for_elsewhere(
     assert stood.cost_nusd == GOOD
 
 
+async def test_the_row_of_a_long_answer_that_broke_tells_how_it_ended_though_the_next_one_streams_meanwhile(
+    proxy: RunningProxy, first: ScriptedUpstream, second: ScriptedUpstream
+) -> None:
+    told = ANSWERS["openai"] | {
+        "choices": [{"index": 0, "message": {"role": "assistant", "content": "word " * 40_000}}]
+    }
+    body = json.dumps(told).encode()
+    first.replies([send(head() + b"content-length: %d\r\n\r\n" % (len(body) + 1) + body), pause(0.05), reset()])
+    second.replies(answer("openai", stream=True))
+    heard = await ask(proxy, "openai-model")
+    failed, stood = await rows_of(proxy, heard, 2)
+    assert (failed.status, failed.may_follow, stood.status) == (502, True, 200)
+
+
 @PER_FAMILY
 @pytest.mark.parametrize("step", [reset(), close(), silence()], ids=["resets", "closes", "stalls"])
 async def test_a_stream_that_ends_before_its_first_event_is_asked_for_elsewhere(

@@ -155,7 +155,7 @@ def test_an_identity_provider_is_kept() -> None:
         ),
         (
             with_key("user: ann@acme.example, project: crm, projects: [site]"),
-            "keys.0.project: project 'crm' is not among the key's own projects",
+            "keys.0.project: project 'crm' is not among the key's own projects; add it to projects: of the key",
         ),
         (
             with_key("user: ann@acme.example, expires: soon"),

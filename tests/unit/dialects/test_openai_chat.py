@@ -141,7 +141,10 @@ def test_members_of_other_types_are_refused_by_name(name: str, value: Any) -> No
 
 
 def test_unknown_members_and_parts_are_the_upstreams_business() -> None:
-    strange = [{"role": "user", "content": [{"type": "hologram", "data": 1}, 7, None]}, {"role": 7, "content": 7}]
+    strange = [
+        {"role": "user", "content": [{"type": "hologram", "data": 1}, {"type": []}, 7, None]},
+        {"role": 7, "content": 7},
+    ]
     assert understood(SMALL | {"messages": strange, "top_k": "?", "tools": [None, 7, {}]}).features.texts == ()
 
 

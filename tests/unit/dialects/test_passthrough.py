@@ -65,7 +65,12 @@ def test_the_path_is_the_callers_and_its_first_segment_is_not_said_twice(base_ur
 
 
 def test_keys_do_not_leave_in_a_query_and_the_upstreams_own_parameters_win() -> None:
-    ask = asked(FILES, "GET", "/v1/files", query="api_key=tg&limit=5&%61pi_key=tg&API-KEY=tg&api-version=old&order=asc")
+    ask = asked(
+        FILES,
+        "GET",
+        "/v1/files",
+        query="api_key=tg&limit=5&%61pi_key=tg&API-KEY=tg&api-version=a&api%2Dversion=b&order=asc",
+    )
     azure = Upstream("u", "openai", "https://api.example/v1", query=(("api-version", "new"),))
     assert FILES.outgoing(ask, azure, "files").target == "/files?limit=5&order=asc&api-version=new"
 
@@ -170,6 +175,8 @@ def test_a_body_of_any_kind_is_ready_at_once() -> None:
         ("/v1beta/models/*", ("POST",), "/v1beta/models/{model}:generateContent"),
         ("/openai/deployments/*/embeddings", ("POST",), "/openai/deployments/{model}/embeddings"),
         ("/v1/models/**", ("GET",), "/v1/models"),
+        ("/chat/*", ("POST",), "/chat/completions"),
+        ("/audio/**", ("POST",), "/audio/transcriptions"),
     ],
 )
 def test_a_pattern_that_would_catch_what_a_dialect_meters_is_found(

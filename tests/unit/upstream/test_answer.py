@@ -99,6 +99,20 @@ async def test_a_paused_answer_is_never_overdue() -> None:
     assert line.reading
 
 
+async def test_one_who_answers_before_it_has_taken_the_request_and_takes_no_more_is_overdue() -> None:
+    answer, line, now = begun()
+    answer.body_came()
+    answer.feed(HEAD + chunk(b"x" * HIGH_WATER_BYTES) + chunk(b"y"))
+    assert not line.reading
+    answer.body_awaited()
+    assert not answer.overdue(now + 1000)
+    answer.body_came()
+    assert answer.overdue(now + 1000)
+    assert len(await answer.piece()) == HIGH_WATER_BYTES + 1
+    with pytest.raises(UpstreamTimedOut, match="did not go on reading the request"):
+        await answer.piece()
+
+
 async def test_the_end_of_a_paused_answer_leaves_the_connection_reading() -> None:
     answer, line, _ = begun()
     answer.feed(HEAD + chunk(b"x" * HIGH_WATER_BYTES) + chunk(b"y"))

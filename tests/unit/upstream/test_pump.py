@@ -86,3 +86,11 @@ async def test_a_body_of_another_length_than_was_announced_is_given_up(length: i
     noted, told = await pumped(Coming([b"abc"], length))
     assert noted.error is not None
     assert (noted.is_sent, told) == (False, [])
+
+
+async def test_a_bug_in_reading_a_body_ends_the_exchange_and_is_not_hidden() -> None:
+    noted = Noted()
+    with pytest.raises(ZeroDivisionError):
+        await pump(noted, Coming([b"ab"], 3, ZeroDivisionError()), noted, None)
+    assert noted.error is not None
+    assert not noted.is_sent
