@@ -181,8 +181,8 @@ class Attempt:
         self._was_open, self._may_follow = self._visit.opened, self._may_be_followed(error)
         if self._answer is not None:
             self._answer.close()
-        elif self._sending is not None and not self._sending.cancel() and self._sending.exception() is None:
-            self._sending.result().close()  # it came in the very turn in which its caller left
+        elif self._sending is not None:
+            _let_go(self._sending)
         self._permit.ended(verdict(self._plan.upstream, self._answer, error))
         try:
             self._count_up(error)
@@ -277,3 +277,11 @@ def _heard(sending: asyncio.Future[Answer]) -> None:
     """Take note of how an asking ended that nobody may wait for any more."""
     if not sending.cancelled():
         sending.exception()
+
+
+def _let_go(sending: asyncio.Future[Answer]) -> None:
+    """End an asking that nobody waits for any more; its answer may have come in the very turn in which the caller left."""
+    if sending.done() and not sending.cancelled() and sending.exception() is None:
+        sending.result().close()
+    else:
+        sending.cancel()

@@ -6,8 +6,10 @@ botocore sends bearer tokens over TLS alone, so the proxy here has a certificate
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import ssl
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -92,7 +94,7 @@ def proxy(
 
 
 @pytest.fixture
-def make(proxy: RunningProxy, certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> Make:
+def make(proxy: RunningProxy, certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
     """Clients of the proxy, with nothing of this machine's own AWS configuration."""
     for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
         monkeypatch.setenv(name, str(proxy.home / "none"))
@@ -101,11 +103,21 @@ def make(proxy: RunningProxy, certificate: tuple[Path, Path], monkeypatch: pytes
     def client(prefix: str = "", key: str | None = None, tries: int = 1, **more: Any) -> Any:
         monkeypatch.setenv("AWS_BEARER_TOKEN_BEDROCK", key or proxy.key)
         config = Config(retries={"total_max_attempts": tries, "mode": "standard"}, read_timeout=10)
-        return boto3.client(
-            "bedrock-runtime", endpoint_url=proxy.base_url + prefix, region_name="us-east-1", config=config, **more
+        made.append(
+            boto3.client(
+                "bedrock-runtime", endpoint_url=proxy.base_url + prefix, region_name="us-east-1", config=config, **more
+            )
         )
+        return made[-1]
 
-    return client
+    made: list[Any] = []
+    yield client
+    for one in made:
+        one.close()
+    with warnings.catch_warnings():  # botocore leaves the connection of a broken stream to the collector
+        warnings.simplefilter("ignore", ResourceWarning)
+        made.clear()
+        gc.collect()
 
 
 @pytest.mark.parametrize(("model", "nusd"), [(NOVA, 18_000), (PROFILE, 48_000)])

@@ -165,7 +165,7 @@ def test_refusals_are_the_errors_of_the_sdk_with_our_words(
         client.chat(model="m", messages=ASK, max_tokens=0)
     with (
         cohere.Client(api_key=proxy.key, base_url=proxy.base_url) as older,
-        pytest.raises(cohere.NotFoundError, match="Use version 2"),
+        pytest.raises(cohere.NotFoundError, match="use version 2"),
     ):
         older.chat(message="hi")
     assert not scripted.seen

@@ -93,7 +93,7 @@ def test_litellm_needs_base_url_and_key_for_either_provider(
 ) -> None:
     lines = pasted("LiteLLM's SDK", proxy.base_url, proxy.key).splitlines(keepends=True)
     use = 'for chunk in answer:\n    print(chunk.choices[0].delta.content or "", end="")\n'
-    script = "".join(line + use if "completion(" in line else line for line in lines)
+    script = "".join(line + use if line == ")\n" else line for line in lines)
     assert home.run("python", "-c", 'messages = [{"role": "user", "content": "hello"}]\n' + script) == TEXT + TEXT
     bookings.streamed("openai_chat", "anthropic_messages")
 
