@@ -40,12 +40,13 @@ def _charge(draw: Draw, cost: int) -> Charge:
 
 
 def _facts(expired: Expired) -> Row:
-    request_id, _, attempt = expired.hold_id.rpartition(":")
+    request_id, _, tried = expired.hold_id.rpartition(":")
+    attempt = tried.partition(".")[0]  # an attempt whose hold was asked for again has `1.1` after `1`
     try:
         row = msgspec.json.decode(expired.facts, type=Row)
     except msgspec.MsgspecError:
         row = None
-    if row is not None and f"{row.request_id}:{row.attempt}" == expired.hold_id:
+    if row is not None and (row.request_id, str(row.attempt)) == (request_id, attempt):
         return row
     return Row(
         request_id=request_id or expired.hold_id,

@@ -36,6 +36,11 @@ def test_the_row_says_who_it_was_and_that_it_was_swept() -> None:
     assert (row.request_id, row.attempt, row.team, row.project, row.rank) == ("r1", 1, "growth", "crm", Rank.SWEPT)
 
 
+def test_an_attempt_whose_hold_was_asked_for_again_keeps_its_name() -> None:
+    row = swept_row(expired(hold_id="r1:1.2", floor_nusd=3))
+    assert (row.request_id, row.attempt, row.team, row.error) == ("r1", 1, "growth", None)
+
+
 def test_every_budget_is_charged_the_cost_rates_what_was_held_and_leases_nothing() -> None:
     draws = (
         Draw(BUDGET, MeterKind.BUDGET, Unit.NUSD, 500, 1000, period_end=9),
