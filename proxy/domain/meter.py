@@ -7,6 +7,7 @@ that a hold can be ended by anybody who reads it. TigerBeetle names the endings 
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import NamedTuple
 
 import msgspec
 
@@ -17,6 +18,7 @@ class MeterKind(StrEnum):
     BUDGET = "budget"  # integers s (spent) and r (reserved), nano-USD
     RATE = "rate"  # GCRA: theoretical arrival time in microseconds
     PARALLEL = "parallel"  # sorted set of leases
+    GRANT = "grant"  # integer g of a budget, nano-USD: what people gave on top of its limit; charged, never drawn
 
 
 class Unit(StrEnum):
@@ -28,7 +30,7 @@ class Unit(StrEnum):
     CALLS = "calls"  # live at one time
 
 
-class Draw(msgspec.Struct, frozen=True):
+class Draw(msgspec.Struct, frozen=True, gc=False):
     """What one call wants from one meter."""
 
     key: str  # "{acme}:m:config/budget:org:2026-11-23"
@@ -54,12 +56,21 @@ class Hold(msgspec.Struct, frozen=True):
     whole: bool = False  # a `max` hold is charged whole when it is swept
 
 
-class Level(msgspec.Struct, frozen=True):
+class Level(msgspec.Struct, frozen=True, gc=False):
     """The state of one meter when it was asked: ``level`` before this hold, ``wait_us`` until it could fit (-1: never)."""
 
     over: bool
     level: int
     wait_us: int = 0
+    granted: int = 0  # budget: what was given on top of the limit, by command, for this scope and period
+
+
+class Standing(NamedTuple):
+    """How a budget stands in the store, in nano-USD. ``granted`` is what was given on top of its limit by command."""
+
+    spent: int
+    held: int
+    granted: int = 0
 
 
 class HoldState(StrEnum):
@@ -78,6 +89,21 @@ class Held(msgspec.Struct, frozen=True):
     levels: tuple[Level, ...]
     now_us: int
     local: bool = False  # granted from the local allowance while the store is away
+
+
+class Extension(StrEnum):
+    """What became of the wish to hold more for a call that goes on."""
+
+    HELD = "held"
+    REFUSED = "refused"  # a meter that must have room has none; nothing changed
+    OPEN = "open"  # nobody could say, or nothing was held any more: to be asked again later
+
+
+class Extended(msgspec.Struct, frozen=True):
+    """The answer, and of a refusal the rule."""
+
+    state: Extension
+    rule: str = ""
 
 
 class Charge(msgspec.Struct, frozen=True, array_like=True, gc=False):

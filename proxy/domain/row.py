@@ -6,11 +6,15 @@ A call leaves attempt 0 when it was refused or answered here, else one row per a
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
 
 import msgspec
 
+from proxy.domain.errors import PolicyNote
 from proxy.domain.meter import Charge
 from proxy.domain.usage import NO_USAGE, Usage
+
+REDACTED: Final = "redacted"  # the edit of a prompt in which a rule masked something
 
 
 class Outcome(StrEnum):
@@ -57,6 +61,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     upstream: str | None = None
     model_requested: str = ""
     model: str | None = None  # that answered, or was asked of the upstream
+    routed: str | None = None  # the model that rules sent it to, as callers name it
     stream: bool = False
     status: int = 0  # that the caller saw
     upstream_status: int | None = None
@@ -71,6 +76,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     decision: str = ""
     generation: str = ""
     facts: bytes = b"{}"  # canonical JSON of what decide() saw
+    refused: PolicyNote | None = None  # by a rule: which, its limit, when it resets, whom to ask
+    why: tuple[str, ...] = ()  # the same in plain words, with what other rules said; not kept of every call in a flood
     edits: tuple[str, ...] = ()
     cache: str = "miss"  # off | miss | hit …
     saved_nusd: int = 0
