@@ -8,12 +8,20 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from types import MappingProxyType
+from urllib.parse import urlsplit
 
 import msgspec
 
+from proxy.config.pseudonym import placeholder_key, pseudonym
 from proxy.domain.principal import Principal
+
+REFRESH_S = 3600.0
+_NO_ID = re.compile(r"[^A-Za-z0-9._-]+")
+_LONGEST_ID = 60
 
 
 class Team(msgspec.Struct, frozen=True):
@@ -50,8 +58,19 @@ class Jwt(msgspec.Struct, frozen=True):
 
     issuer: str
     audience: tuple[str, ...]
-    jwks: str  # URL of the key set
+    jwks: str  # URL of the key set, or path of its file
     claims: tuple[tuple[str, str], ...] = ()  # (our word, claim): ("team", "department")
+    teams: tuple[tuple[str, str], ...] = ()  # (value of the claim, our team)
+    groups: tuple[tuple[str, str], ...] = ()  # (value of the claim, our group)
+    refresh_s: float = REFRESH_S  # how old what a URL gave may get
+    ca_file: Path | None = None  # whose certificates the URL's server may show; None: the system's
+    document: bytes | None = None  # what the file held; None: the key set is at a URL
+
+    @property
+    def key_id(self) -> str:
+        """What stands where a key's id does: one word for all tokens of the issuer. No virtual key can be named so."""
+        host = urlsplit(self.issuer).hostname or self.issuer
+        return "jwt:" + _NO_ID.sub("-", host)[:_LONGEST_ID]
 
 
 class Directory:
@@ -67,13 +86,16 @@ class Directory:
         keys: Iterable[tuple[VirtualKey, Principal]] = (),
         repos: Iterable[tuple[str, str]] = (),
         jwt: Jwt | None = None,
+        secret: bytes = b"",
     ) -> None:
+        """``secret`` is the state folder's, for pseudonyms."""
         self.org = org
         self.teams: Mapping[str, Team] = MappingProxyType({team.name: team for team in teams})
         self.groups = frozenset(groups)
         self.users: Mapping[str, User] = MappingProxyType({user.name: user for user in users})
         self.repos: Mapping[str, str] = MappingProxyType(dict(repos))
         self.jwt = jwt
+        self._secret = secret
         pairs = tuple(keys)
         self.keys = tuple(key for key, _ in pairs)
         self.projects: Mapping[str, str] = MappingProxyType(
@@ -90,6 +112,19 @@ class Directory:
         is_equal = hmac.compare_digest(stored, digest)
         is_over = principal.expires_at is not None and now >= principal.expires_at
         return principal if is_equal and not is_over else None
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """List the files that were read with it."""
+        return (Path(self.jwt.jwks),) if self.jwt is not None and self.jwt.document is not None else ()
+
+    def pseudonym(self, kind: str, name: str) -> str:
+        """What stands in rows for a ``user`` or ``service`` of this org, listed here or not."""
+        return pseudonym(self._secret, self.org, kind, name)
+
+    def placeholder_key(self, person: str) -> bytes:
+        """Give the key of what stands for values that are redacted in prompts of ``person``, a pseudonym."""
+        return placeholder_key(self._secret, self.org, person)
 
     def __repr__(self) -> str:
         return f"Directory({self.org!r}, {len(self.teams)} teams, {len(self.users)} users, {len(self.keys)} keys)"

@@ -21,7 +21,7 @@ Finding = tuple[Path, str, str]  # where, what, hint
 
 def check(source: Source, shape: DirectoryShape) -> list[Problem]:
     """Find every contradiction of a directory, each with its place."""
-    findings = [*_projects(shape), *_users(shape), *_keys(shape), *_repos(shape)]
+    findings = [*_projects(shape), *_users(shape), *_keys(shape), *_repos(shape), *_jwt(shape)]
     return [source.problem(locate(source.root, path)[0], dotted(path), text, hint) for path, text, hint in findings]
 
 
@@ -113,3 +113,20 @@ def _repos(shape: DirectoryShape) -> Iterator[Finding]:
     for repo, project in shape.repos.items():
         if project not in owners:
             yield _unknown(("repos", repo), "project", project, owners)
+
+
+def _jwt(shape: DirectoryShape) -> Iterator[Finding]:
+    jwt = shape.jwt
+    if jwt is None:
+        return
+    for value, team in jwt.teams.items():
+        if team not in shape.teams:
+            yield _unknown(("jwt", "teams", value), "team", team, shape.teams)
+    for value, group in jwt.groups.items():
+        if group not in shape.groups:
+            yield _unknown(("jwt", "groups", value), "group", group, shape.groups)
+    for table, word in (("teams", "team"), ("groups", "groups")):
+        if getattr(jwt, table) and word not in jwt.claims:
+            yield ("jwt", table), f"maps values of a claim, and no claim says the {word}", f"add {word}: under claims:"
+    if "team" not in jwt.claims and not shape.users:
+        yield ("jwt",), "no token could have a team: no claim says it, and there are no users:", "add claims: {team: …}"

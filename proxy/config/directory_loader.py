@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from proxy.config.directory import Directory, Jwt, Team, User, VirtualKey
+from proxy.config.directory import Directory, Team, User, VirtualKey
 from proxy.config.directory_checks import check, team_of
-from proxy.config.directory_shape import DirectoryShape, JwtShape, KeyShape
+from proxy.config.directory_shape import DirectoryShape, KeyShape
+from proxy.config.jwt_loader import load_jwt
 from proxy.config.problems import ConfigError, Problem
 from proxy.config.pseudonym import pseudonym
 from proxy.config.shape import fit
@@ -18,18 +19,23 @@ def load_directory(path: Path, secret: bytes) -> Directory:
     """Read the directory; ``secret`` is the state folder's, for pseudonyms. Raises ``ConfigError``."""
     if not path.exists():
         raise ConfigError([Problem(str(path), 0, 0, "", "there is no such file", "`tallygate init` writes one")])
-    return _directory(read_source(path), secret)
+    return _directory(read_source(path), secret, path.parent.absolute())
 
 
 def parse_directory(raw: bytes, name: str, secret: bytes) -> Directory:
-    """Read a directory from bytes; ``name`` is what messages call it. Raises ``ConfigError``."""
+    """Read a directory from bytes; ``name`` is what messages call it. Raises ``ConfigError``.
+
+    Files that it names are not read.
+    """
     return _directory(parse_source(raw, name), secret)
 
 
-def _directory(source: Source, secret: bytes) -> Directory:
+def _directory(source: Source, secret: bytes, folder: Path | None = None) -> Directory:
     shape, problems = fit(DirectoryShape, source)
+    jwt = None
     if shape is not None:
         problems += check(source, shape)
+        jwt = load_jwt(source, shape.jwt, folder, problems) if shape.jwt else None
     if shape is None or problems:
         raise ConfigError(problems)
     return Directory(
@@ -39,7 +45,8 @@ def _directory(source: Source, secret: bytes) -> Directory:
         users=[User(name, user.team, frozenset(user.groups)) for name, user in shape.users.items()],
         keys=[_key(key, shape, secret) for key in shape.keys],
         repos=shape.repos.items(),
-        jwt=_jwt(shape.jwt) if shape.jwt else None,
+        jwt=jwt,
+        secret=secret,
     )
 
 
@@ -78,7 +85,3 @@ def _projects(key: KeyShape, of_team: tuple[str, ...]) -> frozenset[str]:
     if key.projects is not None:
         return frozenset(key.projects)
     return frozenset({key.project}) if key.project else frozenset(of_team)
-
-
-def _jwt(shape: JwtShape) -> Jwt:
-    return Jwt(shape.issuer, shape.audience, shape.jwks, tuple(shape.claims.items()))

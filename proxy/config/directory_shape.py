@@ -4,41 +4,18 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, time
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
-from proxy.config.base_url import base_url
+from proxy.config.directory_names import Id, Name, Person
+from proxy.config.jwt_shape import JwtShape
 from proxy.config.masking import shown
 from proxy.config.quantities import as_text
 from proxy.config.shape import Shape
 
-_NAME = re.compile(r"[a-z0-9-]{1,64}")
-_KEY_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _REPO = re.compile(r"[A-Za-z0-9._~-]+(?:/[A-Za-z0-9._~-]+)+")
-_LONGEST = 128
-
-
-def _name(value: object) -> str:
-    text = as_text(value, "a name")
-    if not _NAME.fullmatch(text):
-        raise ValueError(f"{shown(text)} is not a name; use a-z, 0-9 and -, at most 64 characters")
-    return text
-
-
-def _person(value: object) -> str:
-    text = as_text(value, "a name or address")
-    if not text or len(text) > _LONGEST or not text.isprintable() or " " in text:
-        raise ValueError(f"{shown(text)} is not a user; write an address or a name without spaces")
-    return text
-
-
-def _key_id(value: object) -> str:
-    text = as_text(value, "an id")
-    if not _KEY_ID.fullmatch(text):
-        raise ValueError(f"{shown(text)} is not an id; use letters, digits, '.', '_' and '-', at most 64 characters")
-    return text
 
 
 def _digest(value: object) -> str:
@@ -69,15 +46,6 @@ def _repo(value: object) -> str:
     return text
 
 
-def _as_list(value: object) -> object:
-    return [value] if isinstance(value, str) else value
-
-
-Name = Annotated[str, BeforeValidator(_name)]
-Person = Annotated[str, BeforeValidator(_person)]
-Service = Annotated[str, BeforeValidator(_key_id)]
-
-
 class TeamShape(Shape):
     """A team."""
 
@@ -95,23 +63,14 @@ class UserShape(Shape):
 class KeyShape(Shape):
     """A key; ``team`` may be left to the user's."""
 
-    id: Annotated[str, BeforeValidator(_key_id)]
+    id: Id
     digest: Annotated[str, BeforeValidator(_digest)]
     team: Name | None = None
     user: Person | None = None
-    service: Service | None = None
+    service: Id | None = None
     project: Name | None = None
     projects: tuple[Name, ...] | None = None
     expires: Annotated[float, BeforeValidator(instant)] | None = None
-
-
-class JwtShape(Shape):
-    """An identity provider."""
-
-    issuer: Annotated[str, BeforeValidator(base_url)]
-    audience: Annotated[tuple[str, ...], BeforeValidator(_as_list)] = Field(min_length=1)
-    jwks: Annotated[str, BeforeValidator(base_url)]
-    claims: dict[Literal["user", "team", "project", "groups", "service"], str] = Field(default_factory=dict)
 
 
 class DirectoryShape(Shape):

@@ -22,7 +22,6 @@ from proxy.domain.decision import Reserve, StoreDown
 from proxy.domain.upstream import Upstream
 
 FILE = "tallygate.yaml"
-_YAML = {".yaml", ".yml"}
 
 
 def find_config(option: Path | None, environ: Mapping[str, str]) -> Path:
@@ -98,9 +97,9 @@ def _settings(path: Path, shape: SettingsShape, around: Surroundings) -> Setting
     is_demo = shape.demo == "on" or (shape.demo == "auto" and not upstreams)
     if is_demo and shape.demo == "auto":
         notes.append("no upstream is on: the built-in stand-in `demo` answers models named demo-*")
+    if shape.notify and is_clear_text(shape.notify.url):
+        notes.append("notify: what it tells crosses the network in the clear; use https://")
     policies = around.path(str(shape.policies))
-    if any(path.suffix in _YAML for path in (policies, *policies.glob("**/*")) if path.is_file()):
-        notes.append(f"policies in {policies} are not read yet: only `budget` limits what is spent")
     limits, drain = shape.limits, shape.drain
     return Settings(
         source=path.absolute(),
@@ -130,6 +129,7 @@ def _settings(path: Path, shape: SettingsShape, around: Surroundings) -> Setting
         lease_s=shape.lease,
         durability=shape.durability,
         log=Log(shape.log.format, shape.log.level),
+        notify=shape.notify.notify if shape.notify else None,
         demo=is_demo,
         passthrough=passthrough,
         upstreams=tuple(upstreams),

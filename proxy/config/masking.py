@@ -33,11 +33,14 @@ def sounds_secret(name: str) -> bool:
     return any(word in plain for word in _NAMES[1:]) or bool(difflib.get_close_matches(plain, _NAMES, 1, 0.65))
 
 
-def mask_line(line: str, before: str = "") -> str:
+def mask_line(line: str, before: str = "", *, named: bool = True) -> str:
     """``line`` with credentials replaced by asterisks and control characters by dots; the length stays.
 
-    ``before`` is the line above: a value may stand on the line after its name.
+    ``before`` is the line above: a value may stand on the line after its name. ``named`` goes by names of members; False
+    for files without credentials, where ``token`` is a unit and ``key`` an id: there only what looks like a key is hidden.
     """
+    if not named:
+        return _CONTROL.sub("·", _mask_words(line))
     above = _ENDS_WITH_MEMBER.search(before)
     if above and sounds_secret(above["name"]) and not _MEMBER.search(line) and not _REFERENCE.match(line.strip()):
         return re.sub(r"\S", "*", line)

@@ -57,15 +57,18 @@ def did_you_mean(word: str, words: Iterable[str]) -> str:
     return f"did you mean {known[near[0]]!r}?" if near else ""
 
 
-def excerpt(lines: Sequence[str], line: int, col: int) -> str:
-    """Quote the source line, masked and cropped around the caret below it; empty when there is no such line."""
+def excerpt(lines: Sequence[str], line: int, col: int, *, credentials: bool = True) -> str:
+    """Quote the source line, masked and cropped around the caret below it; empty when there is no such line.
+
+    ``credentials``: members of the file may hold some; see ``mask_line``.
+    """
     if not 1 <= line <= len(lines):
         return ""
     text, at = lines[line - 1], col - 1
     if len(text) > _LOOKED_AT:
         cut = max(0, at - _LOOKED_AT // 2)
         text, at = text[cut : cut + _LOOKED_AT], at - cut
-    text = mask_line(text, lines[line - 2][-_LOOKED_AT:] if line > 1 else "")
+    text = mask_line(text, lines[line - 2][-_LOOKED_AT:] if line > 1 else "", named=credentials)
     at = min(at, len(text))
     start = max(0, at - _LEAD) if len(text) > _WIDTH else 0
     piece = text[start : start + _WIDTH]

@@ -19,6 +19,16 @@ def pseudonym(secret: bytes, org: str, kind: str, name: str) -> str:
     return "p_" + hashlib.blake2b(told, key=secret, digest_size=8, person=b"tg-pseudonym").hexdigest()
 
 
+def placeholder_key(secret: bytes, org: str, person: str) -> bytes:
+    """Derive the key of what stands in prompts for a person's (``person``: the pseudonym) redacted values.
+
+    So they look the same in all of a talk and in those that follow, as a provider's prompt cache needs it, and tell
+    nobody that two people wrote the same.
+    """
+    told = f"{org}\0{person}".encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(told, key=secret, digest_size=32, person=b"tg-placeholder").digest()
+
+
 def pseudonym_secret(state: Path) -> bytes:
     """Read the secret of a state folder, or draw it the first time. Raises ``ConfigError``.
 

@@ -29,7 +29,7 @@ class Reading(msgspec.Struct, frozen=True):
 
     def paths(self) -> tuple[Path, ...]:
         """List everything whose change calls for another reading."""
-        return watched(self.settings)
+        return (*watched(self.settings), *self.directory.files)
 
 
 class Reread(msgspec.Struct, frozen=True):
@@ -45,11 +45,14 @@ def watched(settings: Settings) -> tuple[Path, ...]:
     return (*settings.files, settings.directory, settings.policies)
 
 
-def read(path: Path, environ: Mapping[str, str]) -> Reading:
-    """Read everything at start. Raises ``ConfigError`` with the problems of the first file that has any."""
+def read(path: Path, environ: Mapping[str, str], secret: bytes | None = None) -> Reading:
+    """Read everything at start. Raises ``ConfigError`` with the problems of the first file that has any.
+
+    ``secret`` makes the pseudonyms where that of the state is not to be touched.
+    """
     before = reload.fingerprint([path.absolute()])
     settings = load_settings(path, environ)
-    return _reading(before, settings, settings)
+    return _reading(before, settings, settings, secret)
 
 
 def reread(last: Reading, environ: Mapping[str, str]) -> Reread:
@@ -64,11 +67,13 @@ def reread(last: Reading, environ: Mapping[str, str]) -> Reread:
     return Reread(reading, msgspec.structs.replace(change, taken=(*change.taken, *_edited(change, last, reading))))
 
 
-def _reading(before: reload.Fingerprint, fresh: Settings, running: Settings) -> Reading:
+def _reading(before: reload.Fingerprint, fresh: Settings, running: Settings, secret: bytes | None = None) -> Reading:
     """Put a reading together. Files count as seen before they were read: what is written meanwhile is news again."""
     seen = reload.fingerprint(watched(fresh))
     stamps = {name: before.stamps.get(name, stamp) for name, stamp in seen.stamps.items()}
-    directory = load_directory(fresh.directory, pseudonym_secret(running.state))
+    directory = load_directory(fresh.directory, pseudonym_secret(running.state) if secret is None else secret)
+    beside = reload.fingerprint(directory.files)
+    stamps |= {name: before.stamps.get(name, stamp) for name, stamp in beside.stamps.items()}
     secrets = {str(path) for path in fresh.files if path != fresh.source}
     generation = reload.generation_id(stamp.digest for name, stamp in stamps.items() if name not in secrets)
     return Reading(running, directory, generation, reload.Fingerprint(stamps))
@@ -76,13 +81,17 @@ def _reading(before: reload.Fingerprint, fresh: Settings, running: Settings) -> 
 
 def _edited(change: reload.Change, last: Reading, new: Reading) -> list[str]:
     """List those of directory and policies whose files differ, where their place in the configuration does not."""
-    places = {"directory": new.settings.directory, "policies": new.settings.policies}
+    places = {
+        "directory": (new.settings.directory, *new.directory.files),
+        "policies": (new.settings.policies,),
+    }
     return [
         name
-        for name, place in places.items()
-        if name not in change.taken and _below(last.seen, place) != _below(new.seen, place)
+        for name, paths in places.items()
+        if name not in change.taken and _below(last.seen, paths) != _below(new.seen, paths)
     ]
 
 
-def _below(seen: reload.Fingerprint, place: Path) -> dict[str, bytes]:
-    return {name: stamp.digest for name, stamp in seen.stamps.items() if Path(name).is_relative_to(place)}
+def _below(seen: reload.Fingerprint, places: tuple[Path, ...]) -> dict[str, bytes]:
+    found = ((name, stamp.digest) for name, stamp in seen.stamps.items())
+    return {name: digest for name, digest in found if any(map(Path(name).is_relative_to, places))}

@@ -1,7 +1,7 @@
 """Notices that files have changed, and says which changes a running proxy can take.
 
-Cheap enough to be asked every second: one ``stat`` for each file. Symbolic links are followed, so that the swap of
-Kubernetes' ``..data`` is seen; a file that was written to within the same clock tick as it was read is read again.
+Cheap enough to be asked every second: one ``stat`` for each file. Symbolic links are followed as they are for reading, so
+that the swap of Kubernetes' ``..data`` is seen, and seen whole; a file that was written to within the same clock tick as it was read is read again.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from pathlib import Path
 
 import msgspec
 
+from proxy.config.policy_files import policy_paths
 from proxy.config.settings import Settings
 
 RELOADABLE = ("upstreams", "passthrough", "demo", "directory", "policies", "budget")
 _ASIDE = ("source", "off", "notes", "files")  # describe the reading, not the proxy
 _TICK_NS = 2_000_000_000  # coarsest clock of a file system still met (git calls such files racily clean)
-_WATCHED = {".yaml", ".yml"}
 
 
 class Stamp(msgspec.Struct, frozen=True):
@@ -51,12 +51,12 @@ class Change(msgspec.Struct, frozen=True):
 
 def fingerprint(paths: Iterable[Path]) -> Fingerprint:
     """Look at every file now, contents included."""
-    return Fingerprint({str(path): _stamp(path) for path in _files(paths)})
+    return Fingerprint({name: _stamp(path) for name, path in _files(paths)})
 
 
 def changed(paths: Iterable[Path], last: Fingerprint) -> bool:
     """Tell whether any file differs in content from ``last``, or came or went. A mere ``touch`` is no change."""
-    now = {str(path): path for path in _files(paths)}
+    now = dict(_files(paths))
     if now.keys() != last.stamps.keys():
         return True
     return any(_differs(path, last.stamps[name]) for name, path in now.items())
@@ -88,15 +88,14 @@ def generation_id(contents: Iterable[bytes]) -> str:
     return whole.hexdigest()[:7]
 
 
-def _files(paths: Iterable[Path]) -> list[Path]:
-    """List the files themselves, and the YAML files in folders; hidden ones are editors' and Kubernetes' own."""
-    found: list[Path] = []
+def _files(paths: Iterable[Path]) -> list[tuple[str, Path]]:
+    """List the files themselves, and those of folders by their names there: the very ones that are read."""
+    found: list[tuple[str, Path]] = []
     for path in paths:
         if path.is_dir():
-            below = (file.relative_to(path) for file in path.rglob("*") if file.suffix in _WATCHED)
-            found += sorted(path / file for file in below if not any(part.startswith(".") for part in file.parts))
+            found += [(str(path / below), file) for below, file in policy_paths(path)]
         else:
-            found.append(path)
+            found.append((str(path), path))
     return found
 
 

@@ -11,7 +11,7 @@ import msgspec
 
 from proxy.config.passthrough import Entry
 from proxy.domain.decision import Reserve, StoreDown
-from proxy.domain.upstream import Upstream
+from proxy.domain.upstream import Secret, Upstream
 
 
 class Address(msgspec.Struct, frozen=True):
@@ -88,6 +88,18 @@ class Log(msgspec.Struct, frozen=True):
     level: str = "info"  # debug | info | warning | error
 
 
+class Notify(msgspec.Struct, frozen=True):
+    """A webhook. Its URL may hold a secret, so it does not show itself."""
+
+    url: str
+    secret: Secret | None = None  # signs what is posted
+    ca_file: Path | None = None  # whose certificates its server may show; None: the system's
+
+    def __repr__(self) -> str:
+        """Never the URL."""
+        return "Notify(***)"
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """One reading of ``tallygate.yaml``. ``notes`` are lines for people; ``files`` is everything that was read."""
 
@@ -108,6 +120,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     lease_s: float = 30.0
     durability: str = "process"  # process | power
     log: Log = Log()
+    notify: Notify | None = None
     demo: bool = False  # the stand-in upstream is on
     passthrough: tuple[Entry, ...] = ()  # those whose upstream is on
     upstreams: tuple[Upstream, ...] = ()  # those that are on, in the order of the file

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, Val
 
 from proxy.config.ledger_url import parse_ledger
 from proxy.config.masking import shown
+from proxy.config.notify_shape import NotifyShape
 from proxy.config.passthrough_shape import PassthroughShape
 from proxy.config.problems import did_you_mean
 from proxy.config.quantities import MILLION, as_text, size_bytes, spending_limit, whole
@@ -219,6 +220,7 @@ class SettingsShape(Shape):
     lease: PositiveDuration = 30.0
     durability: Literal["process", "power"] = "process"
     log: LogShape = LogShape()
+    notify: NotifyShape | None = None
     demo: Literal["auto", "on", "off"] = "auto"
     upstreams: dict[Annotated[str, BeforeValidator(_upstream_name)], UpstreamShape] = Field(default_factory=dict)
     passthrough: dict[Annotated[str, BeforeValidator(_upstream_name)], PassthroughShape] = Field(default_factory=dict)

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import yaml
 
 from proxy.config.problems import ConfigError, Problem, excerpt
+from proxy.config.prompts import without_prompts
 from proxy.config.yaml_nodes import MappingNode, Mark, Node, Scalar
+from proxy.config.yaml_syntax import Quote, syntax
 from proxy.config.yaml_tree import Misplaced, TreeBuilder
 
 MAX_BYTES = 32 << 20
@@ -31,42 +34,46 @@ class Source:
     file: str
     text: str
     root: Node
-    lines: tuple[str, ...]
+    lines: tuple[str, ...]  # as messages may quote them
     problems: tuple[Problem, ...] = ()  # that did not keep the tree from being built: duplicate keys
+    credentials: bool = True  # whether members may hold some; policies hold none, but prompts in their tests
 
     def problem(self, mark: Mark, path: str, message: str, hint: str = "") -> Problem:
         """Make a problem at a place of this file."""
-        return Problem(self.file, mark.line, mark.col, path, message, hint, excerpt(self.lines, mark.line, mark.col))
+        quoted = excerpt(self.lines, mark.line, mark.col, credentials=self.credentials)
+        return Problem(self.file, mark.line, mark.col, path, message, hint, quoted)
 
 
-def read_source(path: Path, name: str | None = None) -> Source:
-    """Read and parse a file; ``name`` is what messages call it. Raises ``ConfigError``."""
+def read_source(path: Path, name: str | None = None, *, credentials: bool = True) -> Source:
+    """Read and parse a file; ``name`` is what messages call it, ``credentials`` see ``Source``. Raises ``ConfigError``."""
     name = name or str(path)
     try:
         raw = path.read_bytes()
     except OSError as error:
         raise ConfigError([Problem(name, 0, 0, "", f"cannot be read: {error.strerror}")]) from None
-    return parse_source(raw, name)
+    return parse_source(raw, name, credentials=credentials)
 
 
-def parse_source(raw: bytes, name: str) -> Source:
+def parse_source(raw: bytes, name: str, *, credentials: bool = True) -> Source:
     """Parse bytes; an empty file is an empty mapping. Raises ``ConfigError``, never anything else."""
     text = _decode(raw, name)
-    lines = tuple(_LINE_BREAK.split(text))
+    lines = tuple(_LINE_BREAK.split(text if credentials else without_prompts(text)))
     builder = TreeBuilder()
+    quote = partial(excerpt, lines, credentials=credentials)
     try:
         for event in yaml.parse(text, Loader=_LOADER):
             builder.take(event)
     except yaml.MarkedYAMLError as error:
-        raise ConfigError([*_placed(builder.problems, name, lines), _syntax(error, name, lines)]) from None
+        wrong = syntax(error, name, lines, quote, builder.innermost)
+        raise ConfigError([*_placed(builder.problems, name, quote), wrong]) from None
     except Misplaced as error:
-        raise ConfigError(_placed([*builder.problems, error], name, lines)) from None
+        raise ConfigError(_placed([*builder.problems, error], name, quote)) from None
     except yaml.YAMLError:
         raise ConfigError([Problem(name, 0, 0, "", "is not YAML")]) from None
     root = builder.root
     if root is None or (isinstance(root, Scalar) and root.is_null):
         root = MappingNode({}, flow=False, start=Mark(1, 1, 0), end=Mark(1, 1, 0), size=1)
-    return Source(name, text, root, lines, tuple(_placed(builder.problems, name, lines)))
+    return Source(name, text, root, lines, tuple(_placed(builder.problems, name, quote)), credentials)
 
 
 def _decode(raw: bytes, name: str) -> str:
@@ -90,33 +97,8 @@ def _unreadable(name: str, before: str, message: str) -> list[Problem]:
     return [Problem(name, len(lines), len(lines[-1]) + 1, "", message)]
 
 
-def _placed(found: list[Misplaced], name: str, lines: tuple[str, ...]) -> list[Problem]:
+def _placed(found: list[Misplaced], name: str, quote: Quote) -> list[Problem]:
     return [
-        Problem(
-            name, at.mark.line, at.mark.col, at.path, at.message, at.hint, excerpt(lines, at.mark.line, at.mark.col)
-        )
+        Problem(name, at.mark.line, at.mark.col, at.path, at.message, at.hint, quote(at.mark.line, at.mark.col))
         for at in found
     ]
-
-
-def _syntax(error: yaml.MarkedYAMLError, name: str, lines: tuple[str, ...]) -> Problem:
-    mark = error.problem_mark or error.context_mark
-    line, col = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-    if line > len(lines) or (line == len(lines) and not lines[-1] and len(lines) > 1):
-        # The end of the file shows nothing; the line where the open thing began does.
-        line = error.context_mark.line + 1 if error.context_mark and error.context_mark.line < len(lines) - 1 else line
-    message = error.problem or "is not YAML"
-    if error.context:
-        message = f"{message} {error.context}"
-    return Problem(name, line, col, "", message, _syntax_hint(lines, line, col), excerpt(lines, line, col))
-
-
-def _syntax_hint(lines: tuple[str, ...], line: int, col: int) -> str:
-    text = lines[line - 1] if line <= len(lines) else ""
-    if "\t" in text[:col] and not text[:col].strip():
-        return "indent with spaces, YAML takes no tabs"
-    if text[col - 1 : col] in {"@", "`", "%", "*", "&", "!"}:
-        return "put the value into quotes"
-    if text[col - 1 : col] == ":":
-        return "put a value that holds ': ' into quotes, and align the names of one mapping"
-    return ""

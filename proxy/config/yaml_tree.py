@@ -55,6 +55,12 @@ class TreeBuilder:
         self._documents = 0
         self._aliased = 0
 
+    @property
+    def innermost(self) -> tuple[Mark, bool] | None:
+        """Where the innermost collection began whose end has not come, and whether it is a mapping; brackets only."""
+        last = self._open[-1] if self._open else None
+        return (last.start, last.is_mapping) if last and last.flow else None
+
     def take(self, event: yaml.Event) -> None:
         """Add one event. Raises ``Misplaced`` for what leaves no tree to go on with."""
         mark = _mark(event.start_mark)

@@ -15,6 +15,7 @@ from proxy.config.problems import ConfigError
 from proxy.config.pseudonym import pseudonym
 from tests.support.config_files import DIRECTORY
 from tests.support.shared import shared_dir
+from tests.support.tokens import jwk, key_set, private
 
 SECRET = b"s" * 32
 KEY = "tg_" + "k" * 43
@@ -108,10 +109,105 @@ def test_a_pseudonym_is_the_person_s_for_all_keys_and_nobody_else_s() -> None:
 
 
 def test_an_identity_provider_is_kept() -> None:
-    text = DIRECTORY + "jwt: {issuer: https://id.acme.example, audience: tg, jwks: https://id.acme.example/keys, claims: {team: dept}}"  # fmt: skip
+    text = DIRECTORY + "jwt: {issuer: https://id.acme.example/, audience: tg, jwks: https://id.acme.example/keys?p=1, claims: {team: dept}}"  # fmt: skip
     assert parse(text).jwt == Jwt(
-        "https://id.acme.example", ("tg",), "https://id.acme.example/keys", (("team", "dept"),)
+        "https://id.acme.example/", ("tg",), "https://id.acme.example/keys?p=1", (("team", "dept"),)
     )
+    more = ", groups: roles}, teams: {Marketing-EU: growth}, groups: {9f1c: batch}, refresh: 10m}"
+    assert parse(text[:-2] + more).jwt == Jwt(
+        "https://id.acme.example/",
+        ("tg",),
+        "https://id.acme.example/keys?p=1",
+        (("team", "dept"), ("groups", "roles")),
+        teams=(("Marketing-EU", "growth"),),
+        groups=(("9f1c", "batch"),),
+        refresh_s=600.0,
+    )
+
+
+def provider(tmp_path: Path, jwks: str) -> Directory:
+    text = DIRECTORY + f"jwt: {{issuer: x, audience: tg, jwks: {jwks}, claims: {{team: t}}}}\n"
+    (tmp_path / "directory.yaml").write_text(text)
+    return load_directory(tmp_path / "directory.yaml", SECRET)
+
+
+@pytest.mark.parametrize("jwks", ["keys.json", "./keys.json", "file:keys.json"])
+def test_a_key_set_in_a_file_is_read_with_the_directory(tmp_path: Path, jwks: str) -> None:
+    (tmp_path / "keys.json").write_bytes(key_set(jwk(private())))
+    found = provider(tmp_path, jwks)
+    assert found.jwt is not None
+    assert found.jwt.document == key_set(jwk(private()))
+    assert [path.resolve() for path in found.files] == [(tmp_path / "keys.json").resolve()]
+
+
+def test_a_key_set_that_cannot_be_used_is_told_where_it_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r":16:38: jwt\.jwks: cannot be read: No such file"):
+        provider(tmp_path, "keys.json")
+    (tmp_path / "keys.json").write_bytes(b"<html>")
+    with pytest.raises(ConfigError, match=r":16:38: jwt\.jwks: the file is not JSON"):
+        provider(tmp_path, "keys.json")
+    (tmp_path / "keys.json").write_bytes(key_set(jwk(private()) | {"d": "AA"}))
+    with pytest.raises(ConfigError, match=r"the file shows the private half of keys\.0"):
+        provider(tmp_path, "keys.json")
+
+
+def with_jwt(members: str) -> str:
+    return f"org: a\nteams: {{growth: {{}}}}\ngroups: [batch]\njwt: {{{members}}}"
+
+
+@pytest.mark.parametrize(
+    ("members", "message"),
+    [
+        ("issuer: x, jwks: k", "d.yaml:4:6: jwt: 'audience' is missing"),
+        ("issuer: x, jwks: k, audience: ", "'audience' is missing"),
+        ("issuer: x, jwks: k, audience: []", "d.yaml:4:37: jwt.audience: wants a name at least"),
+        ("issuer: x, jwks: k, audience: ['']", "d.yaml:4:38: jwt.audience.0: '' is not usable"),
+        ("audience: x, jwks: k", "jwt: 'issuer' is missing"),
+        ("issuer: x, audience: x", "jwt: 'jwks' is missing"),
+        ("issuer: ftp://x, audience: x, jwks: k", "jwt.issuer: 'ftp://x' is not an http"),
+        (
+            "issuer: x, audience: x, jwks: http://id.acme.example/keys",
+            "d.yaml:4:37: jwt.jwks: 'http://id.acme.example/keys' is not https://; whoever could change its answer",
+        ),
+        ("issuer: x, audience: x, jwks: http://10.0.0.1/keys", "is not https://"),
+        ("issuer: x, audience: x, jwks: http://localhost.acme.example/keys", "is not https://"),
+        ("issuer: x, audience: x, jwks: 'https://u:p@id.acme.example/keys'", "credentials do not belong into a URL"),
+        ("issuer: x, audience: x, jwks: 'https://169.254.169.254/keys'", "is a link-local or metadata address"),
+        ("issuer: x, audience: x, jwks: 'https://id.acme.example/keys?a b'", "is not a URL with a valid query"),
+        ("issuer: x, audience: x, jwks: [a]", "jwt.jwks: wants a URL such as"),
+        (
+            "issuer: x, audience: x, jwks: k, claims: {taem: t}",
+            "d.yaml:4:49: jwt.claims.taem: 'taem' is not one of user, team, project, groups, service; did you mean 'team'?",
+        ),
+        (
+            "issuer: x, audience: x, jwks: k, claims: {team: t}, teams: {M: grwth}",
+            "d.yaml:4:70: jwt.teams.M: there is no team 'grwth'; did you mean 'growth'?",
+        ),
+        (
+            "issuer: x, audience: x, jwks: k, claims: {team: t, groups: g}, groups: {M: bach}",
+            "jwt.groups.M: there is no group 'bach'; did you mean 'batch'?",
+        ),
+        (
+            "issuer: x, audience: x, jwks: k, claims: {user: t}, teams: {M: growth}",
+            "jwt.teams: maps values of a claim, and no claim says the team; add team: under claims:",
+        ),
+        ("issuer: x, audience: x, jwks: k", "d.yaml:4:6: jwt: no token could have a team"),
+        ("issuer: x, audience: x, jwks: k, refresh: 1h", "d.yaml:4:40: jwt.refresh: is of no use"),
+        ("issuer: x, audience: x, jwks: 'https://x/k', refresh: 10ms", "jwt.refresh: wants 1s or more"),
+        ("issuer: x, audience: x, jwks: k, jwsk: k", "jwt: unknown key 'jwsk'; did you mean 'jwks'?"),
+    ],
+)
+def test_a_mistake_about_the_identity_provider_is_told_with_its_place(members: str, message: str) -> None:
+    assert message in refused(with_jwt(members))
+
+
+@pytest.mark.parametrize(
+    "host", ["http://127.0.0.1:8080", "http://localhost", "http://[::1]:1", "https://id.acme.example"]
+)
+def test_keys_come_by_https_or_from_this_machine(host: str) -> None:
+    found = parse(with_jwt(f"issuer: x, audience: x, jwks: '{host}/keys', claims: {{team: t}}"))
+    assert found.jwt is not None
+    assert found.jwt.jwks == f"{host}/keys"
 
 
 @pytest.mark.parametrize(

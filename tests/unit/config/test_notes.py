@@ -1,21 +1,15 @@
-"""Lines for people: what the configuration says and nothing does yet."""
+"""Lines for people: what the configuration says and perhaps does not mean."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 from proxy.config.loader import load_settings
 from tests.support.config_files import Write
 
-UP = "upstreams: {o: {dialect: openai, base_url: https://a.example, %s}}"
+UP = "upstreams: {o: {dialect: openai, base_url: '%s', key: 'env:KEY'}}"
 
 
-def test_what_is_written_and_not_used_yet_is_told(tallygate_yaml: Write, tmp_path: Path) -> None:
-    text = UP % "failover_on: [500], prices: {input: 1, output: 1}"
-    (tmp_path / "policies" / "org").mkdir(parents=True)
-    (tmp_path / "policies" / "README.md").touch()
-    assert load_settings(tallygate_yaml(UP % ""), {}).notes == ()
-    (tmp_path / "policies" / "org" / "limits.yaml").touch()
-    assert load_settings(tallygate_yaml(text), {}).notes == (
-        f"policies in {tmp_path}/policies are not read yet: only `budget` limits what is spent",
+def test_a_key_that_crosses_the_network_in_the_clear_is_told(tallygate_yaml: Write) -> None:
+    assert load_settings(tallygate_yaml(UP % "https://a.example"), {"KEY": "k"}).notes == ()
+    assert load_settings(tallygate_yaml(UP % "http://a.example"), {"KEY": "k"}).notes == (
+        "upstream o: its key crosses the network in the clear; use https://",
     )

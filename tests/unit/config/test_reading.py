@@ -10,6 +10,7 @@ from proxy.config import reading, reload
 from proxy.config.keys import Order, issue
 from proxy.config.problems import ConfigError
 from tests.support.config_files import DIRECTORY, Write
+from tests.support.tokens import jwk, key_set, private
 
 
 @pytest.fixture
@@ -95,6 +96,28 @@ def test_a_rotated_secret_is_noticed(config: Path, tmp_path: Path) -> None:
     again = reading.reread(first, {})
     assert again.change.taken == ("upstreams",)
     assert again.reading.generation == first.generation
+
+
+def test_a_key_set_in_a_file_is_of_the_directory_and_a_bad_one_changes_nothing(
+    config: Path, directory_yaml: Path, tmp_path: Path
+) -> None:
+    first_set, second_set = key_set(jwk(private())), key_set(jwk(private("ES256")))
+    (tmp_path / "jwks.json").write_bytes(first_set)
+    directory_yaml.write_text(DIRECTORY + "jwt: {issuer: x, audience: y, jwks: jwks.json}\n")
+    first = reading.read(config, {})
+    assert not reload.changed(first.paths(), first.seen)
+    (tmp_path / "jwks.json").write_bytes(second_set)
+    assert reload.changed(first.paths(), first.seen)
+    again = reading.reread(first, {})
+    assert again.change.lines() == ("configuration changed: directory",)
+    assert again.reading.generation != first.generation
+    assert again.reading.directory.jwt is not None
+    assert again.reading.directory.jwt.document == second_set
+    (tmp_path / "jwks.json").write_bytes(second_set[:50])
+    broken = reading.reread(again.reading, {})
+    assert broken.error is not None
+    assert broken.reading.directory is again.reading.directory
+    assert not reload.changed(broken.reading.paths(), broken.reading.seen)
 
 
 def test_a_first_reading_that_fails_is_an_error(config: Path, directory_yaml: Path) -> None:

@@ -67,6 +67,20 @@ def test_the_swap_of_a_kubernetes_volume_is_seen(tmp_path: Path) -> None:
     assert reload.changed([path], last)
 
 
+def test_of_a_volume_of_policies_the_very_files_are_watched_that_are_read(tmp_path: Path) -> None:
+    for name, text in (("..1", "old"), ("..2", "new")):
+        (tmp_path / name / "teams").mkdir(parents=True)
+        aged(tmp_path / name / "teams" / "growth.yaml", text)
+    (tmp_path / "..data").symlink_to("..1")
+    (tmp_path / "teams").symlink_to("..data/teams")
+    last = reload.fingerprint([tmp_path])
+    assert list(last.stamps) == [str(tmp_path / "teams" / "growth.yaml")]
+    assert not reload.changed([tmp_path], last)
+    (tmp_path / "..next").symlink_to("..2")
+    (tmp_path / "..next").rename(tmp_path / "..data")
+    assert reload.changed([tmp_path], last)
+
+
 def test_a_folder_is_watched_by_its_yaml_files_but_not_by_what_editors_leave(tmp_path: Path) -> None:
     folder = tmp_path / "policies"
     (folder / "teams").mkdir(parents=True)

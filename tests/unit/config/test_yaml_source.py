@@ -85,7 +85,7 @@ def test_a_billion_laughs_end_at_the_limit() -> None:
         ("[" * 5000, "f.yaml:1:41: is nested deeper than 40 levels"),
         ("a:\n\tb: 1", "f.yaml:2:1: found character that cannot start any token"),
         ("a: b: c", "f.yaml:1:5: mapping values are not allowed in this context"),
-        ('a: 1\nb: "open\n', "f.yaml:2:1: found unexpected end of stream while scanning a quoted scalar"),
+        ('a: 1\nb: "open\n', 'f.yaml:2:4: the " on line 2 is never closed'),
         ("a: {<<: 3}", "f.yaml:1:9: a: '<<' takes a mapping or a list of mappings"),
         ("a: \x00", "f.yaml:1:4: character U+0000 may not stand in YAML"),
         (b"a: 1\nb: caf\xe9\n", "f.yaml:2:7: byte 0xe9 is not UTF-8"),
@@ -94,6 +94,20 @@ def test_a_billion_laughs_end_at_the_limit() -> None:
 )
 def test_a_mistake_of_structure_has_its_place(text: str | bytes, message: str) -> None:
     assert message in said(text)
+
+
+def test_a_bracket_that_is_not_closed_is_shown_where_it_was_opened() -> None:
+    assert said("a: 1\nb: [x,\n  y\nc: 2\n") == (
+        "f.yaml:4:2: the [ on line 2 is not closed before this; a ] or a comma is missing\n"
+        "    b: [x,\n       ^\n    c: 2\n     ^"
+    )
+    assert "f.yaml:2:3: the [ on line 1 is not closed before this" in said("a: [\n  - x\n")
+    assert said("a: {b: [1, 2\n\n\n") == "f.yaml:1:8: the [ on line 1 is never closed\n    a: {b: [1, 2\n           ^"
+
+
+def test_a_name_that_is_indented_wrongly_is_shown_beside_the_others() -> None:
+    told = said("a:\n  - b: 1\n c: 2\n")
+    assert "or it is not indented like the others; they began on line 1, column 1\n    a:\n    ^\n     c: 2" in told
 
 
 def test_a_tab_is_named() -> None:
