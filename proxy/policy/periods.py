@@ -32,10 +32,11 @@ def _containing(period: str, timezone: str, minute: int) -> Period:
     local = datetime.fromtimestamp(minute * 60, UTC).astimezone(ZoneInfo(timezone))
     midnight = local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
     if period == "hour":
-        # In UTC arithmetic: the two equal hours of an autumn night are two periods.
-        start = local.replace(minute=0, second=0, microsecond=0)
-        end = (start.astimezone(UTC) + timedelta(hours=1)).astimezone(local.tzinfo)
-        name = start.strftime("%Y-%m-%dT%H%z")
+        # In UTC arithmetic, and named by this moment: the two equal hours of an autumn night are two periods, and where
+        # clocks change by half an hour, the hour's beginning may have another offset, or not exist.
+        begin = local.astimezone(UTC) - timedelta(minutes=local.minute)
+        start, end = begin.astimezone(local.tzinfo), (begin + timedelta(hours=1)).astimezone(local.tzinfo)
+        name = local.strftime("%Y-%m-%dT%H%z")
     elif period == "day":
         start, end, name = midnight, midnight + timedelta(days=1), midnight.strftime("%Y-%m-%d")
     elif period == "week":

@@ -61,3 +61,12 @@ def test_total_never_ends() -> None:
 def test_an_unknown_period_is_named_with_those_that_exist() -> None:
     with pytest.raises(ValueError, match=r"fortnight.*hour, day, week, month, total"):
         period_at("fortnight", "UTC", 0)
+
+
+def test_an_hour_contains_its_moments_where_clocks_change_by_half_an_hour() -> None:
+    """On Lord Howe Island 02:00 becomes 01:30 in April and 02:30 in October."""
+    for day in ("2026-04-04", "2026-10-03"):
+        noon = int(datetime.fromisoformat(f"{day}T12:00:00+00:00").timestamp())
+        for second in range(noon, noon + 8 * 3600, 60):
+            found = period_at("hour", "Australia/Lord_Howe", second * 1_000_000)
+            assert found.start <= second < found.end == found.start + 3600
