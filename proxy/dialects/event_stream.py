@@ -79,14 +79,19 @@ class Frames:
 
     def _size(self, at: int) -> int:
         """Length of the frame that begins there, 0 while its prelude is not complete, or is none."""
-        if len(self._held) - at < _PRELUDE.size:
-            return 0
-        size, headers, checksum = _PRELUDE.unpack_from(self._held, at)
-        lengths = self._held[at : at + _LENGTHS]
-        if headers + _LEAST <= size <= MAX_FRAME and crc32(lengths) == checksum:
-            return int(size)
-        self._is_lost = True
+        size = frame_size(self._held, at)
+        self._is_lost = size is None
+        return size or 0
+
+
+def frame_size(data: bytes | bytearray, at: int) -> int | None:
+    """Length of the frame that begins there, 0 while its prelude is not complete, None when it is none."""
+    if len(data) - at < _PRELUDE.size:
         return 0
+    size, headers, checksum = _PRELUDE.unpack_from(data, at)
+    if headers + _LEAST <= size <= MAX_FRAME and crc32(data[at : at + _LENGTHS]) == checksum:
+        return int(size)
+    return None
 
 
 def read(frame: bytes) -> Frame | None:
@@ -112,6 +117,14 @@ def write(headers: Mapping[str, str], payload: bytes) -> bytes:
     lengths = (_LEAST + len(block) + len(payload)).to_bytes(4) + len(block).to_bytes(4)
     frame = lengths + crc32(lengths).to_bytes(4) + block + payload
     return frame + crc32(frame).to_bytes(4)
+
+
+def with_payload(frame: bytes, payload: bytes) -> bytes:
+    """Return a frame with the headers of ``frame``, byte for byte, and another payload."""
+    length = int.from_bytes(frame[4:_LENGTHS])
+    lengths = (_LEAST + length + len(payload)).to_bytes(4) + frame[4:_LENGTHS]
+    changed = lengths + crc32(lengths).to_bytes(4) + frame[_PRELUDE.size : _PRELUDE.size + length] + payload
+    return changed + crc32(changed).to_bytes(4)
 
 
 def _headers(block: bytes) -> dict[str, str] | None:

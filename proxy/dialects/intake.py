@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
 
 from proxy.dialects.base import Dialect, Match
+from proxy.dialects.multipart import Field
 from proxy.domain.ask import Ask
 
 
@@ -32,6 +33,16 @@ class Intake(Protocol):
 
     def finish(self) -> None:
         """Tell that nothing more comes."""
+        ...
+
+
+@runtime_checkable
+class Form(Intake, Protocol):
+    """Reads a form."""
+
+    @property
+    def texts(self) -> tuple[Field, ...] | None:
+        """Its parts that are no files and have passed, with their values; None where they are too large to be kept."""
         ...
 
 

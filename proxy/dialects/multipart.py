@@ -1,4 +1,4 @@
-"""Reads multipart/form-data (RFC 7578) while it passes: small fields are kept, files only counted and shown to a watcher.
+"""Reads multipart/form-data (RFC 7578) while it passes: fields are kept, files only counted and shown to a watcher.
 
 Pure and incremental: bytes in any split, the same reading. Strict where readers differ, see ``multipart_head``; an
 error names the rule and nothing of the form.
@@ -15,6 +15,7 @@ from proxy.dialects.multipart_head import PartHead, bad_form, part_head
 MAX_PARTS = 256  # OpenAI's transcriptions have a dozen; some of their lists come as one part each
 MAX_HEAD = 8 << 10  # bytes of one part's headers
 MAX_VALUE = 64 << 10  # bytes of a field that is kept
+MAX_TEXTS = 256 << 10  # bytes of all fields together that are no files
 MAX_END = 64  # bytes of blanks behind the form
 _LINE, _CLOSE, _GAP = b"\r\n", b"--", b"\r\n\r\n"
 
@@ -48,10 +49,17 @@ class FormScanner:
         self._rest = b""  # not yet understood
         self._at = 0  # where the rest begins in the body
         self._parts = 0
+        self._texts: list[Field] = []
+        self._texts_size = 0
         self._head: PartHead | None = None
         self._start = 0
         self._value = bytearray()
         self._step: Callable[[], bool] = self._first
+
+    @property
+    def texts(self) -> tuple[Field, ...] | None:
+        """All parts that are no files and have passed, kept or not; None where they are too large together."""
+        return tuple(self._texts) if self._texts_size <= MAX_TEXTS else None
 
     def feed(self, data: bytes) -> None:
         """Take a piece. Raises ``BadRequest``."""
@@ -125,8 +133,11 @@ class FormScanner:
             raise bad_form("holds its boundary inside a part")
         self._pass_over(at - len(_LINE))
         head = self._head
-        if head is not None and head.name in self._keep:
-            self.fields[head.name] = Field(head, self._start, self._at, bytes(self._value))
+        if head is not None and not head.is_file:
+            field = Field(head, self._start, self._at, bytes(self._value))
+            self._texts.append(field)
+            if head.name in self._keep:
+                self.fields[head.name] = field
         self._head = None
         self._skip(len(_LINE) + len(self.dashes))
         self._step = self._after
@@ -140,13 +151,21 @@ class FormScanner:
 
     def _pass_over(self, size: int) -> None:
         head = self._head
-        if head is not None and head.name in self._keep:
+        if head is not None and not head.is_file:
+            self._take(head, size)
+        if head is not None and self._watch is not None and head.name == self._watched:
+            self._watch(memoryview(self._rest)[:size])
+        self._skip(size)
+
+    def _take(self, head: PartHead, size: int) -> None:
+        """Keep the value of a field: always of those that decide something, of others as long as there is room."""
+        self._texts_size += size
+        if head.name in self._keep:
             self._value += self._rest[:size]
             if len(self._value) > MAX_VALUE:
                 raise bad_form(f"has more than {MAX_VALUE} bytes in {head.name!r}", head.name)
-        elif head is not None and self._watch is not None and head.name == self._watched:
-            self._watch(memoryview(self._rest)[:size])
-        self._skip(size)
+        elif self._texts_size <= MAX_TEXTS:
+            self._value += self._rest[:size]
 
     def _skip(self, size: int) -> None:
         self._rest = self._rest[size:]

@@ -14,7 +14,7 @@ _UNSAID_BYTES = 4 << 20  # of a body whose length nobody has said: eight minutes
 
 
 class AudioForm:
-    """Satisfies ``intake.Intake``."""
+    """Satisfies ``intake.Form``."""
 
     def __init__(self, headers: Mapping[str, str], length: int | None) -> None:
         """``length`` of the whole body, if it is known. Raises ``BadRequest`` when it is no form."""
@@ -32,6 +32,11 @@ class AudioForm:
     def ready(self) -> bool:
         """Whether all fields before the file are here, and more of it is to come."""
         return "model" in self._scanner.fields and self._scanner.files > 0 and not self._scanner.ended
+
+    @property
+    def texts(self) -> tuple[Field, ...] | None:
+        """See ``intake.Form``."""
+        return self._scanner.texts
 
     def feed(self, data: bytes) -> None:
         """Take a piece. Raises ``BadRequest``."""

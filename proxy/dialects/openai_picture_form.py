@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from proxy.dialects.multipart import FormScanner
+from proxy.dialects.multipart import Field, FormScanner
 from proxy.dialects.multipart_head import bad_form, boundary_of
 from proxy.domain.errors import BadRequest
 
@@ -18,7 +18,7 @@ _LONGEST = 9  # digits
 
 
 class PictureForm:
-    """Satisfies ``intake.Intake``."""
+    """Satisfies ``intake.Form``."""
 
     def __init__(self, headers: Mapping[str, str]) -> None:
         """Raises ``BadRequest`` when the body is no form."""
@@ -38,6 +38,11 @@ class PictureForm:
     def pictures(self) -> int:
         """Files in the form, masks included."""
         return self._scanner.files
+
+    @property
+    def texts(self) -> tuple[Field, ...] | None:
+        """See ``intake.Form``."""
+        return self._scanner.texts
 
     def feed(self, data: bytes) -> None:
         """Take a piece. Raises ``BadRequest``."""

@@ -11,7 +11,7 @@ from botocore.eventstream import EventStreamBuffer  # type: ignore[import-untype
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.dialects.event_stream import MAX_FRAME, MAX_KEPT, Frame, Frames, read, write
+from proxy.dialects.event_stream import MAX_FRAME, MAX_KEPT, Frame, Frames, read, with_payload, write
 from tests.support.recorded import cuts, recorded
 from tests.support.scripts import fixture_body
 
@@ -141,3 +141,10 @@ def test_no_bytes_make_it_raise_or_are_lost_but_for_an_unfinished_frame(pieces: 
 
 def test_nothing_makes_nothing() -> None:
     assert taken([b"", b"", EVENT, b""]) == [EVENT]
+
+
+@given(HEADERS, st.binary(max_size=30), st.binary(max_size=30))
+def test_a_frame_with_another_payload_is_the_frame_that_would_have_been_written(
+    headers: dict[str, str], payload: bytes, other: bytes
+) -> None:
+    assert with_payload(write(headers, payload), other) == write(headers, other)

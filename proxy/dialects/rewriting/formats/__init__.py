@@ -1,0 +1,1 @@
+"""Where the texts of each wire format stand, one file each; see ``rewriter.Format``."""
