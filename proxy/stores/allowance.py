@@ -47,7 +47,7 @@ class Allowance:
         remaining = self._remaining
         for draw, level in zip(hold.draws, held.levels, strict=False):
             if draw.kind is MeterKind.BUDGET:
-                remaining[draw.key] = draw.limit - level.level - (draw.amount if taken else 0)
+                remaining[draw.key] = draw.limit + level.granted - level.level - (draw.amount if taken else 0)
         while len(remaining) > REMEMBERED:
             del remaining[next(iter(remaining))]
 
@@ -66,6 +66,11 @@ class Allowance:
             expires_us=now_us + self._lease_us,
         )
         return Held(HoldState.ADMITTED, tuple(Level(False, 0) for _ in hold.draws), now_us, local=True)
+
+    def has_room(self, more: Draw, wish: Obligation, now_us: int) -> bool:
+        """Whether a call that runs may go on to take so much more from a meter. ``touch`` and ``ended`` tell what it took."""
+        self._away_us = self._away_us or now_us
+        return self._admits(more, wish, now_us)
 
     def touch(self, hold_id: str, so_far_nusd: int, now_us: int) -> None:
         """A call that was granted here still runs, and has cost this much."""

@@ -35,6 +35,21 @@ def void(org: str, hold_id: str) -> str:
     return f"{{{org}}}:void:{hold_id}"
 
 
+def usage(org: str, scope: str) -> str:
+    """Hash: bucket of time to what the scope did in it."""
+    return f"{{{org}}}:u:{scope}"
+
+
+def ladder(org: str, rule: str, scope: str) -> str:
+    """Since when (unix seconds) a ladder's condition holds in a scope."""
+    return f"{{{org}}}:w:{rule}:{scope}"
+
+
+def mark(org: str, name: str) -> str:
+    """Mark of something that is told once."""
+    return f"{{{org}}}:once:{name}"
+
+
 def org_of(key: str) -> str:
     """The org of any key of ours."""
     return key[1 : key.index("}")]

@@ -12,9 +12,11 @@ import asyncio
 from collections.abc import Coroutine, Sequence
 from typing import Any, Final
 
+import msgspec
+
 from proxy.domain.decision import Obligation
 from proxy.domain.errors import StoreAway
-from proxy.domain.meter import Held, Hold, HoldState, Level
+from proxy.domain.meter import Draw, Extended, Extension, Held, Hold, HoldState, Level, MeterKind, Standing
 from proxy.stores import keys
 from proxy.stores.allowance import Allowance
 from proxy.stores.errors import Refused, Unsent
@@ -64,10 +66,37 @@ class StoreMeters:
         """The store's clock as known here, in microseconds since 1970, without asking."""
         return self._clock.time_us()
 
-    async def spent(self, key: str) -> tuple[int, int]:
-        """What a budget's key has spent, and holds, in nano-dollars. Raises ``StoreAway``."""
-        spent, held = await self._store.of(keys.org_of(key)).command("HMGET", key, "s", "r")
-        return int(spent or 0), int(held or 0)
+    async def spent(self, key: str) -> Standing:
+        """How a budget's key stands. Raises ``StoreAway``."""
+        figures = await self._store.of(keys.org_of(key)).command("HMGET", key, "s", "r", "g")
+        return Standing(*(int(figure or 0) for figure in figures))
+
+    async def extend(self, hold: Hold, draws: Sequence[Draw], wishes: Sequence[Obligation]) -> Extended:
+        """Have a hold come to ``draws``, its own with larger amounts, on every meter or on none. Never raises.
+
+        Rules in force that say ``cut`` must have room. While the store is away nothing more is held: then those look at the
+        local allowance.
+        """
+        must = [wish.on_outgrown == "cut" and draw.enforce for wish, draw in zip(wishes, draws, strict=True)]
+        marked = [msgspec.structs.replace(draw, enforce=one) for draw, one in zip(draws, must, strict=True)]
+        shard = self._store.of(hold.org)
+        try:
+            refuses = await shard.run("extend", _names(hold.org, hold.id), hold.id, pack_draws(marked))
+        except (StoreAway, ValueError):
+            refuses = 0 if shard.up else self._without_room(hold, marked, wishes)
+            return Extended(Extension.REFUSED, draws[refuses - 1].rule) if refuses else Extended(Extension.OPEN)
+        if refuses > 0:
+            return Extended(Extension.REFUSED, draws[refuses - 1].rule)
+        return Extended(Extension.OPEN if refuses else Extension.HELD)
+
+    def _without_room(self, hold: Hold, draws: Sequence[Draw], wishes: Sequence[Obligation]) -> int:
+        """The first of the draws, from 1, that must have room for its growth and has none here; 0 where all have."""
+        now_us = self.time_us()
+        for number, (old, new, wish) in enumerate(zip(hold.draws, draws, wishes, strict=True), 1):
+            more = msgspec.structs.replace(new, amount=new.amount - old.amount)
+            if more.amount > 0 and not self._allowance.has_room(more, wish, now_us):
+                return number
+        return 0
 
     def touch(self, hold: Hold, so_far_nusd: int) -> None:
         """Refresh the lease, and say what an orphan would cost by now; a hold that was swept or lost is taken again."""
@@ -76,9 +105,17 @@ class StoreMeters:
         self._background(self._touch(hold, so_far_nusd))
 
     def ended(self, hold: Hold, nusd: int) -> None:
-        """Tell the local allowance what a call cost in the end; while the store is up, settlement tells the store."""
-        if not self._store.of(hold.org).up:
+        """Give back its places among parallel calls before anything else is held: whoever has the answer may ask again.
+
+        What it cost is told the local allowance; while the store is up, settlement tells the store.
+        """
+        shard = self._store.of(hold.org)
+        if not shard.up:
             self._allowance.ended(hold, nusd)
+            return
+        for draw in hold.draws:
+            if draw.kind is MeterKind.PARALLEL:
+                shard.tell("ZREM", draw.key, hold.id)
 
     def release(self, hold: Hold) -> None:
         """Give a hold up unused and refuse its id for 60 s, now or as soon as the store is back."""
@@ -92,27 +129,27 @@ class StoreMeters:
             await asyncio.wait(self._tasks)
 
     async def _hold(self, hold: Hold) -> Held:
-        names = (keys.open_holds(hold.org), keys.hold(hold.org, hold.id), keys.void(hold.org, hold.id))
+        names = _names(hold.org, hold.id)
         shard = self._store.of(hold.org)
         self._clock = shard.clock
         try:
-            reply = await shard.run("hold", names, hold.id, self._lease_ms, *_contents(hold))
+            reply = await shard.run("hold", names, hold.id, self._lease_ms, *contents(hold))
         except (Unsent, Refused):
             raise
         except BaseException:
             self.release(hold)
             raise
         shard.clock.heard(reply[1])
-        return _held(reply)
+        return held_of(reply)
 
     async def _touch(self, hold: Hold, so_far_nusd: int) -> None:
-        names = (keys.open_holds(hold.org), keys.hold(hold.org, hold.id), keys.void(hold.org, hold.id))
+        names = _names(hold.org, hold.id)
         await self._store.of(hold.org).run(
-            "touch", names, hold.id, self._lease_ms, min(so_far_nusd, EXACT), *_contents(hold)
+            "touch", names, hold.id, self._lease_ms, min(so_far_nusd, EXACT), *contents(hold)
         )
 
     async def _release(self, hold_id: str, org: str) -> None:
-        names = (keys.open_holds(org), keys.hold(org, hold_id), keys.void(org, hold_id))
+        names = _names(org, hold_id)
         await self._store.of(org).run("release", names, hold_id, REFUSE_S, deadline_s=_PATIENCE_S, anyway=True)
         self._owed.pop(hold_id, None)
 
@@ -139,10 +176,22 @@ async def _quietly(work: Coroutine[Any, Any, None]) -> None:
         return  # the next touch, the store's return or the lease will do it
 
 
-def _contents(hold: Hold) -> tuple[bytes, bytes, int, int]:
+def _names(org: str, hold_id: str) -> tuple[str, str, str]:
+    """The keys of a hold, as its scripts declare them."""
+    return keys.open_holds(org), keys.hold(org, hold_id), keys.void(org, hold_id)
+
+
+def contents(hold: Hold) -> tuple[bytes, bytes, int, int]:
+    """The arguments of ``hold.lua`` behind id and lease. Raises ``ValueError`` for amounts beyond 2^53."""
     return pack_draws(hold.draws), hold.facts, min(hold.floor_nusd, EXACT), int(hold.whole)
 
 
-def _held(reply: list[int]) -> Held:
-    levels = tuple(Level(reply[i] == 1, reply[i + 1], reply[i + 2]) for i in range(2, len(reply), 3))
-    return Held(_STATES[reply[0]], levels, reply[1])
+def held_of(reply: list[Any]) -> Held:
+    """The reply of ``hold.lua``: three figures a draw, and at the end the grants of those that have any."""
+    *figures, last = reply
+    grants = last if isinstance(last, list) else ()
+    end = len(figures) if grants else len(reply)
+    levels = [Level(reply[i] == 1, reply[i + 1], reply[i + 2]) for i in range(2, end, 3)]
+    for i in range(0, len(grants), 2):
+        levels[grants[i] - 1] = msgspec.structs.replace(levels[grants[i] - 1], granted=grants[i + 1])
+    return Held(_STATES[reply[0]], tuple(levels), reply[1])

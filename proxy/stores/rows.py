@@ -11,7 +11,7 @@ from proxy.domain.meter import Charge, Draw, MeterKind, Unit
 
 EXACT: Final = 2**53  # Lua counts in doubles: whole numbers beyond this would lose digits
 
-_KINDS: Final = (MeterKind.BUDGET, MeterKind.RATE, MeterKind.PARALLEL)
+_KINDS: Final = (MeterKind.BUDGET, MeterKind.RATE, MeterKind.PARALLEL, MeterKind.GRANT)
 _UNITS: Final = (Unit.NUSD, Unit.REQUESTS, Unit.TOKENS, Unit.CALLS)
 _KIND: Final = {kind: code for code, kind in enumerate(_KINDS)}
 _UNIT: Final = {unit: 4 * code for code, unit in enumerate(_UNITS)}

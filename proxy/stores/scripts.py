@@ -14,11 +14,13 @@ import msgspec
 
 _PARTS: Final = {
     "hold": ("common", "hold"),
+    "extend": ("common", "extend"),
     "touch": ("common", "touch"),
     "release": ("common", "returning", "release"),
     "claim": ("common", "returning", "claim"),
     "settle": ("common", "returning", "endings", "settle"),
     "totals": ("common", "returning", "endings", "totals"),
+    "usage": ("common", "usage"),
 }
 
 

@@ -111,6 +111,12 @@ class Shard:
         """Run a plain command; as ``run``."""
         return self._send(command, None, deadline_s, anyway=False)
 
+    def tell(self, *command: Value) -> None:
+        """Send a plain command before whatever is sent next; nobody waits for it, and without a connection it is lost."""
+        if self._connection is not None:
+            with suppress(Unsent):
+                self._connection.tell(*command)
+
     async def _send(
         self, command: tuple[Value, ...], script: Script | None, deadline_s: float | None, *, anyway: bool
     ) -> Any:

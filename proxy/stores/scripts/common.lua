@@ -8,7 +8,7 @@
 -- it, or a hold that is new, is refused by the engine while that slot is on its way to another node, before its first line.
 --
 -- Numbers go back to commands as %d strings only. tostring() keeps 14 digits, and Redis 7.0 refuses "-0".
-local BUDGET, RATE, PARALLEL = 0, 1, 2
+local BUDGET, RATE, PARALLEL, GRANT = 0, 1, 2, 3    -- a grant is charged and never drawn
 local EXACT = 9007199254740992    -- 2^53: the largest whole number a script can count to
 local KEPT_S = 3024000            -- spent periods and tombstones stay for 35 days: late settlements, reports
 

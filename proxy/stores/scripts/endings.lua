@@ -24,9 +24,19 @@ local function spend(key, amount, period_end)
   if s == amount and period_end > 0 then redis.call('EXPIREAT', key, int(period_end + KEPT_S)) end
 end
 
+-- Adds to what people gave on top of a budget's limit. It ends with the budget's period, also where nothing is spent.
+local function top_up(key, amount, period_end)
+  redis.call('HINCRBY', key, 'g', int(amount))
+  if period_end > 0 then redis.call('EXPIREAT', key, int(period_end + KEPT_S)) end
+end
+
 local function charge(charges, sign)
   for c = 1, #charges, 5 do
-    if charges[c + 1] == BUDGET then try(spend, charges[c], sign * charges[c + 2], charges[c + 4]) end
+    if charges[c + 1] == BUDGET then
+      try(spend, charges[c], sign * charges[c + 2], charges[c + 4])
+    elseif charges[c + 1] == GRANT then
+      try(top_up, charges[c], sign * charges[c + 2], charges[c + 4])
+    end
   end
 end
 

@@ -3,10 +3,11 @@
 --
 -- KEYS[1] {org}:open   KEYS[2] {org}:h:<id>   KEYS[3] {org}:void:<id>
 -- ARGV    id, lease ms, draws, facts, floor nUSD, whole (0|1)
--- Reply   {state, now us, then per draw: over (0|1), level before, wait us (-1 never)}
+-- Reply   {state, now us, then per draw: over (0|1), level before, wait us (-1 never);
+--         then, where budgets were granted something, an array: number of the draw from 1, nUSD, and so on}
 --
 --   meter     state                        admit                                settle
---   budget    HASH s, r                    s + r + amount <= limit              r -= held, s += actual
+--   budget    HASH s, r, g                 s + r + amount <= limit + g          r -= held, s += actual
 --   rate      theoretical arrival time us  max(tat,now) + q*T <= now + limit*T  tat += (actual - held)*T
 --   parallel  ZSET id -> lease ms          live leases < limit                  ZREM
 --
@@ -26,7 +27,7 @@ if redis.call('EXISTS', KEYS[2], KEYS[3]) > 0 then
 end
 
 local now_s = math.floor(now / 1000000)
-local reply, seen, fresh, arrival = {ADMITTED, now}, {}, {}, {}
+local reply, seen, fresh, arrival, grants = {ADMITTED, now}, {}, {}, {}, {}
 for i = 1, #draws, 7 do
   local key, code, amount, limit = draws[i], draws[i + 1], draws[i + 2], draws[i + 3]
   local kind, over, level, wait = code % 4, 0, 0, 0
@@ -36,8 +37,13 @@ for i = 1, #draws, 7 do
   if kind == BUDGET then
     local starts, ends = draws[i + 5], draws[i + 6]
     if ends > 0 and (now_s < starts or now_s >= ends) then return {STALE, now} end
-    local v = redis.call('HMGET', key, 's', 'r')
+    local v = redis.call('HMGET', key, 's', 'r', 'g')
     level = (v[1] or 0) + (v[2] or 0)
+    if v[3] then
+      limit = limit + v[3]
+      grants[#grants + 1] = (i + 6) / 7
+      grants[#grants + 1] = tonumber(v[3])
+    end
     fresh[i] = not v[1] and not v[2]
     if level + amount > limit then
       over = 1
@@ -67,6 +73,7 @@ for i = 1, #draws, 7 do
   reply[#reply + 1] = level
   reply[#reply + 1] = wait
 end
+if #grants > 0 then reply[#reply + 1] = grants end
 if reply[1] == REFUSED then return reply end
 
 local expiry = int(now_ms + lease_ms)

@@ -12,7 +12,10 @@ from proxy.stores.engine import Engine
 from proxy.stores.meters import StoreMeters
 from proxy.stores.settler import StoreSettler
 from proxy.stores.store import Store
+from proxy.stores.usage import StoreUsage
+from proxy.stores.virtual import VirtualMeters, virtual_meters
 from tests.support.engines import KINDS, running_engine
+from tests.support.watchmaker import Watchmaker
 
 LEASE_S = 0.5
 
@@ -74,3 +77,31 @@ async def meters(store: Store) -> AsyncIterator[StoreMeters]:
 @pytest.fixture
 def settler(store: Store) -> StoreSettler:
     return StoreSettler(store, lease_s=LEASE_S, claim_s=LEASE_S)
+
+
+@pytest.fixture(scope="session")
+def virtual_engine() -> Iterator[VirtualMeters]:
+    """A private engine with a clock of its own."""
+    with virtual_meters() as made:
+        yield made
+
+
+@pytest.fixture
+def virtual(virtual_engine: VirtualMeters) -> VirtualMeters:
+    """One that knows nothing."""
+    virtual_engine.forget()
+    return virtual_engine
+
+
+@pytest.fixture
+def clock() -> Watchmaker:
+    return Watchmaker()
+
+
+@pytest.fixture
+async def workers(new_store: Callable[[], Store], clock: Watchmaker) -> tuple[StoreUsage, StoreUsage]:
+    """What two workers know of scopes; their rounds are made by the test."""
+    stores = new_store(), new_store()
+    for made in stores:
+        await made.wait_up(2)
+    return StoreUsage(stores[0], clock), StoreUsage(stores[1], clock)

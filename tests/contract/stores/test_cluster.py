@@ -9,11 +9,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import pytest
 
 from proxy.config.store_url import parse_endpoint
+from proxy.domain.decision import Watch
 from proxy.domain.errors import StoreAway
+from proxy.domain.lately import Counts, Lately
 from proxy.domain.meter import Charge, Draw, Hold, HoldState, MeterKind, Settlement, Unit
 from proxy.stores.meters import StoreMeters
 from proxy.stores.settler import StoreSettler
 from proxy.stores.store import Store
+from proxy.stores.usage import StoreUsage
 from tests.support.clusters import Cluster, running_cluster, slot_of
 from tests.support.engines import KINDS, running_engine
 from tests.support.ledger_truth import check_rest
@@ -102,12 +105,12 @@ async def test_every_org_is_held_and_counted_where_its_slot_is(cluster: Cluster)
             meters.touch(hold, 5)
             meters.release(given_up)
             await meters.drain()
-            assert await meters.spent(key) == (0, 10)
+            assert await meters.spent(key) == (0, 10, 0)
             assert await settler.open_holds(org) == ["h"]
             await settler.settle([an_entry(1, hold, 7)])
             assert await settler.applied(org, "A") == 1
             await settler.post_totals(org, "B", 3, [Charge(key, MeterKind.BUDGET, 5, 0, FAR)])
-            assert await meters.spent(key) == (12, 0)
+            assert await meters.spent(key) == (12, 0, 0)
         assert store.up
         here, there = cluster.owner(ORG), cluster.owner(ELSEWHERE)
         assert here is not there
@@ -172,7 +175,7 @@ async def test_a_slot_that_moved_is_followed_whoever_asks_first(cluster: Cluster
         for ask in asks:
             await asyncio.to_thread(cluster.move, ORG, another(cluster, cluster.owner(ORG)))
             await ask()
-        assert await meters.spent("{acme}:m:day") == (7, 10)
+        assert await meters.spent("{acme}:m:day") == (7, 10, 0)
 
 
 @pytest.mark.parametrize("gone", ["m:day", "open", "applied", "h:h", "open applied", "m:day h:h", "m:day open applied"])
@@ -209,8 +212,8 @@ async def test_nothing_is_done_while_some_keys_of_an_org_are_here_and_some_there
         cluster.finish_move(ORG, source, target)
         await until(lambda: _is(settler.open_holds(ORG), ["h"]))  # the release was owed
         await settler.settle([an_entry(1, hold, 7)])
-        assert await meters.spent("{acme}:m:day") == (8, 0)
-        assert await meters.spent("{acme}:m:month") == (7, 0)
+        assert await meters.spent("{acme}:m:day") == (8, 0, 0)
+        assert await meters.spent("{acme}:m:month") == (7, 0, 0)
 
 
 async def _refused(ask: Callable[[Store], Awaitable[object]], store: Store) -> None:
@@ -254,3 +257,19 @@ async def test_counters_are_the_sum_of_the_journals_though_the_node_dies_under_l
         assert cluster.owner(ORG) is cluster.nodes[3]
         with cluster.nodes[3].client() as raw:
             check_rest(raw, ORG, load.charges)
+
+
+async def test_what_scopes_did_lately_is_counted_where_their_org_is(cluster: Cluster) -> None:
+    async with a_store(cluster.url) as store:
+        usage = StoreUsage(store, lambda: 0.0)
+        for org in (ORG, ELSEWHERE):
+            usage.of(org, "user:p_ann", ["org/loop"])
+            usage.add(org, ["user:p_ann"], Counts(1, 1))
+            usage.watch(org, Watch("org/loop", "user:p_ann", 7, 1))
+        await usage.round()
+        fresh = StoreUsage(store, lambda: 0.0)
+        for org in (ORG, ELSEWHERE):
+            fresh.of(org, "user:p_ann", ["org/loop"])
+        await fresh.round()
+        for org in (ORG, ELSEWHERE):
+            assert fresh.of(org, "user:p_ann", ["org/loop"]) == Lately(Counts(1, 1), Counts(1, 1), (("org/loop", 7),))

@@ -155,3 +155,10 @@ async def test_a_thousand_at_once_on_four_connections_admit_exactly_what_fits(
     assert sum(answer.state is HoldState.ADMITTED for answer in answers) == 100
     assert raw.hget("{acme}:m:day", "r") == "1000"
     assert raw.zcard("{acme}:open") == 100
+
+
+async def test_whoever_has_ended_leaves_room_for_the_next_one_at_once(meters: StoreMeters) -> None:
+    first, second = a_hold("h1", parallel(1)), a_hold("h2", parallel(1))
+    await meters.hold(first)
+    meters.ended(first, 0)  # its settlement waits for the journal
+    assert (await meters.hold(second)).state is HoldState.ADMITTED

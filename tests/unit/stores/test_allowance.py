@@ -42,6 +42,14 @@ def test_the_share_is_of_what_remained_divided_by_the_workers() -> None:
     assert not grants(allowance, budget(1, 1_000))
 
 
+def test_what_was_granted_by_command_remained_as_well() -> None:
+    allowance = Allowance(1, LEASE)
+    levels = (Level(over=False, level=900, granted=400),)
+    allowance.seen(a_hold("h", budget(100, 1_000)), Held(HoldState.ADMITTED, levels, NOW))  # 400 remain; a quarter: 100
+    assert not grants(allowance, budget(101, 1_000))
+    assert grants(allowance, budget(100, 1_000))
+
+
 def test_a_refused_hold_took_nothing_from_what_remains() -> None:
     allowance = Allowance(1, LEASE)
     seen(allowance, a_hold("h", budget(900, 1_000)), 200, state=HoldState.REFUSED)
