@@ -1,15 +1,20 @@
-"""A machine's own accounts: do the sums that counters are rebuilt from agree with the rows that they are the sums of."""
+"""A machine's own accounts: do the sums that counters are rebuilt from agree with the rows that they are the sums of.
+
+Grants and adjustments are rows, too, though no calls: they are charged, and in no day's figures.
+"""
 
 from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
 
 import msgspec
 
-from proxy.domain.meter import MeterKind
+from proxy.domain.meter import Charge, MeterKind
 from proxy.journal import entries
+from proxy.journal.amendments import amendments, granted
 from proxy.journal.ledger.columns import NAMES
 from proxy.journal.ledger.pages import pages
 from proxy.journal.ledger.verify import Day, day_of
@@ -18,15 +23,25 @@ from proxy.journal.record import charges_from
 _AT, _COST = NAMES.index("at"), NAMES.index("cost_nusd")
 
 
+class Figure(NamedTuple):
+    """What is compared of a budget: spent, or granted by command."""
+
+    key: str
+    kind: MeterKind = MeterKind.BUDGET
+
+    def __str__(self) -> str:
+        return self.key if self.kind is MeterKind.BUDGET else f"{self.key} (granted)"
+
+
 class Accounts(msgspec.Struct, frozen=True):
     """One moment of a file: its days, and per meter what rows were charged and what the sums say, in nano-dollars."""
 
     days: Mapping[str, Day]
-    charged: Mapping[str, int]
-    sums: Mapping[str, int]
+    charged: Mapping[Figure, int]
+    sums: Mapping[Figure, int]
 
     @property
-    def apart(self) -> dict[str, tuple[int, int]]:
+    def apart(self) -> dict[Figure, tuple[int, int]]:
         """Meters for which they differ: what rows say, what the sums say."""
         meters = {*self.charged, *self.sums}
         both = {meter: (self.charged.get(meter, 0), self.sums.get(meter, 0)) for meter in sorted(meters)}
@@ -36,7 +51,7 @@ class Accounts(msgspec.Struct, frozen=True):
 def accounts(db: sqlite3.Connection, progress: Callable[[int], None] = lambda _: None) -> Accounts:
     """Add up the whole file as it is at one moment. Raises ``sqlite3.Error``."""
     days: dict[str, Day] = {}
-    charged: Counter[str] = Counter()
+    charged: Counter[Figure] = Counter()
     rows = 0
     db.execute("BEGIN")
     try:
@@ -45,19 +60,31 @@ def accounts(db: sqlite3.Connection, progress: Callable[[int], None] = lambda _:
                 day = days.setdefault(day_of(line[_AT]), Day())
                 day.rows += 1
                 day.cost_nusd += line[_COST]
-                for charge in charges_from(line[-1]):
-                    if charge.kind is MeterKind.BUDGET:
-                        charged[charge.key] += charge.amount
+                _add(charged, charges_from(line[-1]))
             rows += len(page)
             progress(rows)
-        return Accounts(days, charged, entries.totals(db))
+        for one in amendments(db):
+            _add(charged, one.charges)
+        return Accounts(days, charged, _figures(entries.totals(db), granted(db)))
     finally:
         db.execute("ROLLBACK")
 
 
-def counted(db: sqlite3.Connection, since: float) -> dict[str, int]:
+def counted(db: sqlite3.Connection, since: float) -> dict[Figure, int]:
     """What the counters of budgets must show whose period ended after a moment, or has no end."""
     found = db.execute(
         "SELECT key, sum(amount) FROM balances WHERE period_end = 0 OR period_end > ? GROUP BY key", (since,)
     )
-    return dict(found.fetchall())
+    spent = dict(found.fetchall())
+    return _figures(spent, granted(db, since))
+
+
+def _add(charged: Counter[Figure], charges: Iterable[Charge]) -> None:
+    for charge in charges:
+        if charge.kind in (MeterKind.BUDGET, MeterKind.GRANT):
+            charged[Figure(charge.key, charge.kind)] += charge.amount
+
+
+def _figures(spent: Mapping[str, int], given: Mapping[str, int]) -> dict[Figure, int]:
+    figures = {Figure(key): amount for key, amount in spent.items()}
+    return figures | {Figure(key, MeterKind.GRANT): amount for key, amount in given.items()}

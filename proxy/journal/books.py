@@ -9,6 +9,7 @@ the store changes what is counted, and rows wait in the file for as long as it i
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
 from collections.abc import Iterable
 from contextlib import suppress
@@ -37,7 +38,8 @@ LOOK_S: Final = 5.0  # a store may be emptied behind a connection that stands, a
 class JournalBooks:
     """Satisfies ``ports.Books``. ``start`` once, ``close`` once; made on the loop that uses it.
 
-    ``workers`` is how many share the file: slot 0 also settles the journals of slots beyond it.
+    ``workers`` is how many share the file: slot 0 also settles the journals of slots beyond it, and of commands. Those
+    come and go, so it looks for them now and then.
     """
 
     def __init__(
@@ -176,8 +178,21 @@ class JournalBooks:
         now = asyncio.get_running_loop().time()
         if now >= self._look_at:
             self._look_at = now + LOOK_S
+            await self._find_more()
             for lane in self._lanes.values():
                 lane.unsure = True
+
+    async def _find_more(self) -> None:
+        """Take up what others have left in the file since we started: a command that was killed before it could settle."""
+        try:
+            found = await self._reader.run(partial(entries.lanes_of, journal=self._journal, workers=self._workers))
+        except sqlite3.Error as error:
+            self._trouble("settle_failed", f"{self._journal}: {type(error).__name__}: {error}")
+            return
+        for (journal, org), last in found.items():
+            if journal != self._journal:
+                lane = self._lanes.get((journal, org)) or self._lane(journal, org, last)
+                lane.committed = max(lane.committed, last)
 
     async def _catch_up(self, lane: Lane) -> bool:
         """Settle a lane to its end; False when that must be tried again later."""

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
 import msgspec
 
+from proxy.domain.decision_id import Sought
 from proxy.domain.money import exact_usd
 from proxy.domain.row import Outcome, Row
 from proxy.domain.usage import UsageSource
-from proxy.journal.entries import rows_of
+from proxy.journal.entries import rows_named, rows_of
 from proxy.journal.reader import Reader
 from proxy.journal.schema import OPEN
 
@@ -90,18 +91,27 @@ class Calls:
 
         A call of somebody else is answered like one that does not exist, in the same time.
         """
+        mine = await self._mine(lambda db: rows_of(db, request_id), principal)
+        return call_view(mine) if mine else None
+
+    async def decided(self, one: Sought, principal: str) -> Row | None:
+        """The last row of a call, found by the name of its decision; else as ``find``."""
+        mine = await self._mine(lambda db: rows_named(db, one.begin, one.end), principal)
+        return mine[-1] if mine else None
+
+    async def _mine(self, look: Callable[[sqlite3.Connection], Sequence[Row]], principal: str) -> list[Row]:
         waits = WAITS_S if self._waiting < WAITERS else ()
         self._waiting += 1
         try:
             for wait_s in (*waits, None):
-                rows = await self._reader.run(lambda db: rows_of(db, request_id))
+                rows = await self._reader.run(look)
                 mine = [row for row in rows if row.principal == principal]
                 if wait_s is None or (mine and not mine[-1].may_follow):
-                    return call_view(mine) if mine else None
+                    return mine
                 await asyncio.sleep(wait_s)
         finally:
             self._waiting -= 1
-        return None
+        return []
 
     async def mine(self, principal: str, now: float, timezone: str = "UTC") -> dict[str, Sums]:
         """Sums of ``today`` and of this ``month`` of one principal, in calendar days of ``timezone``."""

@@ -12,7 +12,7 @@ import msgspec
 
 from proxy.domain.meter import Charge, MeterKind, Settlement
 from proxy.domain.row import Row
-from proxy.journal import record
+from proxy.journal import amendments, record
 from proxy.journal.schema import OPEN, SEQ_BITS, SWEPT, VOID, entry_id, seq_of
 
 _ENTRY = "a.id, a.rank, a.hold, a.doc, j.name, j.org FROM attempts a JOIN journals j ON j.id = a.id >> 40"
@@ -63,6 +63,18 @@ def lanes(db: sqlite3.Connection) -> dict[tuple[str, str], int]:
     return {(name, org): last_seq(db, number) for number, name, org in numbers}
 
 
+def answers_for(journal: str, other: str, workers: int) -> bool:
+    """Whether whoever writes ``journal`` settles ``other``, too: slot 0 does, for slots that are no worker's now."""
+    machine, _, slot = journal.rpartition(".")
+    alive = {f"{machine}.{number}" for number in range(workers)}
+    return other == journal or (slot == "0" and other not in alive)
+
+
+def lanes_of(db: sqlite3.Connection, journal: str, workers: int) -> dict[tuple[str, str], int]:
+    """What whoever writes ``journal`` answers for: every (journal, org) with its last seq."""
+    return {lane: last for lane, last in lanes(db).items() if answers_for(journal, lane[0], workers)}
+
+
 def last_seq(db: sqlite3.Connection, number: int) -> int:
     """The last seq given in a journal, 0 when there is none."""
     top = db.execute("SELECT max(id) FROM attempts WHERE id < ?", (entry_id(number + 1, 0),)).fetchone()[0]
@@ -84,6 +96,16 @@ def rows_of(db: sqlite3.Connection, request_id: str) -> list[Row]:
     return [record.row_from(doc, rank) for doc, rank in found if rank != OPEN]
 
 
+def rows_named(db: sqlite3.Connection, begin: str, end: str) -> list[Row]:
+    """As ``rows_of``, for the calls whose ids begin and end so."""
+    found = db.execute(
+        "SELECT request_id, doc, rank FROM attempts "
+        "WHERE request_id >= ? AND request_id < ? || '~' AND rank > 0 ORDER BY request_id, attempt",
+        (begin, begin),
+    )
+    return [record.row_from(doc, rank) for name, doc, rank in found if rank != OPEN and name.endswith(end)]
+
+
 def totals(db: sqlite3.Connection, journal: str | None = None) -> Mapping[str, int]:
     """What the budget counters must show: sums by meter key, of one journal or of all in this file."""
     found = db.execute(
@@ -94,7 +116,7 @@ def totals(db: sqlite3.Connection, journal: str | None = None) -> Mapping[str, i
 
 
 class Sums(msgspec.Struct, frozen=True):
-    """A journal at one moment: its last seq, what it has spent per budget, and the entries asked for."""
+    """A journal at one moment: its last seq, what it has spent and granted per budget, and the entries asked for."""
 
     seq: int
     totals: list[Charge]
@@ -107,13 +129,14 @@ def sums(db: sqlite3.Connection, journal: str, org: str, settled: int, limit: in
     db.execute("BEGIN")
     try:
         found = db.execute("SELECT key, amount, period_end FROM balances WHERE journal = ?", (number,)).fetchall()
+        granted = amendments.grants_of(db, number)
         last = last_seq(db, number)
         recent = after(db, journal, org, max(0, last - limit), limit)
     finally:
         db.execute("ROLLBACK")
     return Sums(
         last,
-        [Charge(key, MeterKind.BUDGET, amount, 0, end) for key, amount, end in found],
+        [*(Charge(key, MeterKind.BUDGET, amount, 0, end) for key, amount, end in found), *granted],
         [entry for entry in recent if entry.swept or entry.seq > settled],
     )
 

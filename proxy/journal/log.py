@@ -15,9 +15,10 @@ from typing import Final
 
 import msgspec
 
+from proxy.domain.amendment import Amendment
 from proxy.domain.meter import Charge, MeterKind, Settlement
 from proxy.domain.row import Outcome, Rank, Row
-from proxy.journal import entries, record
+from proxy.journal import amendments, entries, record
 from proxy.journal.entries import Entry
 from proxy.journal.schema import FINAL, OPEN, SWEPT, VOID, connect, entry_id, machine_id
 
@@ -29,14 +30,18 @@ _INSERTS: Final = {
     rows: f"INSERT INTO attempts ({record.COLUMNS}) VALUES {','.join([_LINE] * rows)}"  # noqa: S608  # constants only
     for rows in (256, 64, 16, 4, 1)
 }
+_SUMS: Final = {MeterKind.BUDGET: "balances", MeterKind.GRANT: "grants"}
 _NOBODY: Final = Row(
     request_id="", attempt=0, at=0.0, org="", principal="", key_id="", team="", dialect="", endpoint="",
     outcome=Outcome.PROXY_ERROR, error="void",
 )  # fmt: skip
 
 
-def open_log(path: Path, slot: int, *, durable: bool = False) -> Log:
-    """The journal of a worker's slot: ``<machine>.<slot>``, numbered on from where it ended. Raises as ``connect``."""
+def open_log(path: Path, slot: int | str, *, durable: bool = False) -> Log:
+    """The journal of a worker's slot: ``<machine>.<slot>``, numbered on from where it ended. Raises as ``connect``.
+
+    A slot that is a word is that of a command, which writes now and then; slot 0 looks after what it leaves.
+    """
     db = connect(path, durable=durable)
     return Log(db, f"{machine_id(db)}.{slot}")
 
@@ -68,6 +73,16 @@ class Log:
             if entries.find(self._db, row.request_id, row.attempt) is None:
                 self._insert(row, "", OPEN, "")
 
+    def amend(self, amendment: Amendment) -> Settlement:
+        """Commit a grant or an adjustment; returns what the store must count."""
+        with self._transaction():
+            seq = self._next(amendment.org)
+            number = self._numbers[amendment.org]
+            self._db.execute(_INSERTS[1], amendments.values(amendment, entry_id(number, seq)))
+            self._add_to_balances(number, amendment.charges, 1)
+            self._add_to_balances(number, amendment.charges, 1, MeterKind.GRANT)
+        return Settlement(amendment.org, self.name, seq, "", amendment.charges)
+
     def sweep(self, row: Row, hold_id: str) -> tuple[Settlement, bool]:
         """Commit what is known of an attempt that nobody ended; returns the entry that ends its hold, and True.
 
@@ -89,18 +104,12 @@ class Log:
         ``workers`` is their number now: the journals of slots beyond it are looked after by slot 0. Open rows that a
         dead process left are charged what they say is due, as swept.
         """
-        machine, _, slot = self.name.rpartition(".")
-        alive = {f"{machine}.{other}" for other in range(workers)} - {self.name}
         with self._transaction():
             for old, row in entries.open_rows(self._db):
-                if old.journal == self.name or (slot == "0" and old.journal not in alive):
+                if entries.answers_for(self.name, old.journal, workers):
                     self._remove(old)
                     self._insert(msgspec.structs.replace(row, rank=Rank.SWEPT), row.org, SWEPT, "")
-            return {
-                lane: last
-                for lane, last in entries.lanes(self._db).items()
-                if lane[0] == self.name or (slot == "0" and lane[0] not in alive)
-            }
+            return entries.lanes_of(self._db, self.name, workers)
 
     def fill(self, org: str, known: int, counted: int) -> int:
         """Go on behind ``counted``, which the store counted although our last seq was ``known`` when we started.
@@ -210,16 +219,18 @@ class Log:
         for org, charges in by_org.items():
             self._add_to_balances(self._numbers[org], charges, 1)
 
-    def _add_to_balances(self, number: int, charges: Sequence[Charge], sign: int) -> None:
+    def _add_to_balances(
+        self, number: int, charges: Sequence[Charge], sign: int, kind: MeterKind = MeterKind.BUDGET
+    ) -> None:
         sums: dict[tuple[str, int], int] = {}
         for charge in charges:
-            if charge.kind is MeterKind.BUDGET:
+            if charge.kind is kind:
                 key = (charge.key, charge.period_end)
                 sums[key] = sums.get(key, 0) + sign * charge.amount
         if not sums:
             return
         self._db.execute(
-            f"INSERT INTO balances (journal, key, period_end, amount) VALUES {', '.join(['(?, ?, ?, ?)'] * len(sums))} "  # noqa: S608  # constants only
+            f"INSERT INTO {_SUMS[kind]} (journal, key, period_end, amount) VALUES {', '.join(['(?, ?, ?, ?)'] * len(sums))} "  # noqa: S608  # constants only
             "ON CONFLICT (journal, key) DO UPDATE SET amount = amount + excluded.amount",
             [value for (meter, period_end), amount in sums.items() for value in (number, meter, period_end, amount)],
         )

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
+from proxy.domain.errors import PolicyNote
 from proxy.domain.meter import Charge
 from proxy.domain.row import Rank, Row
 from proxy.domain.usage import Usage
@@ -95,6 +96,6 @@ def _salvaged(value: Any) -> Any:
         return max(-_MAX_INT, min(value, _MAX_INT))
     if type(value) is tuple:
         return tuple(_salvaged(item) for item in value)
-    if isinstance(value, (Charge, Usage)):
+    if isinstance(value, (Charge, PolicyNote, Usage)):
         return type(value)(*(_salvaged(getattr(value, name)) for name in value.__struct_fields__))
     return value

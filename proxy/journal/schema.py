@@ -18,6 +18,7 @@ from typing import Final
 
 SEQ_BITS: Final = 40
 VOID, OPEN, SWEPT, FINAL = range(4)  # `rank`: a void entry counts nothing and is shown nowhere; its seq remains
+AMENDED: Final = -1  # `rank` of a grant or an adjustment: counted by the store in its turn, and no call to anybody
 
 MIGRATIONS: Final = (
     # 1: request ids are UUIDv7, so the unique index is in the order of time and serves `since` as well.
@@ -39,6 +40,14 @@ MIGRATIONS: Final = (
     CREATE UNIQUE INDEX attempts_request ON attempts (request_id, attempt) WHERE rank > 0;
     CREATE INDEX attempts_principal ON attempts (principal, at);
     CREATE INDEX attempts_open ON attempts (id) WHERE rank = 1;
+    """,
+    # 2: grants are counted beside what is spent, and amendments are found without reading calls.
+    """
+    CREATE TABLE grants (
+        journal INTEGER NOT NULL, key TEXT NOT NULL, period_end INTEGER NOT NULL, amount INTEGER NOT NULL,
+        PRIMARY KEY (journal, key)
+    ) WITHOUT ROWID;
+    CREATE INDEX attempts_amended ON attempts (at) WHERE rank < 0;
     """,
 )
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from proxy.domain.errors import PolicyNote
 from proxy.domain.meter import Charge, MeterKind
 from proxy.domain.row import Outcome, Rank, Row
 from proxy.domain.usage import ModelUsage, Usage, UsageSource
@@ -37,6 +38,7 @@ usages = st.builds(
     parts=st.lists(model_usages, max_size=2).map(tuple),
 )
 charges = st.builds(Charge, texts, st.sampled_from(MeterKind), counts, counts, counts)
+notes = st.builds(PolicyNote, texts, texts, maybe, maybe, maybe, maybe)
 rows = st.builds(
     Row,
     request_id=st.uuids().map(str),
@@ -44,7 +46,7 @@ rows = st.builds(
     at=numbers,
     rank=st.just(Rank.FINAL),
     **dict.fromkeys(("org", "principal", "key_id", "team", "dialect", "endpoint", "model_requested", "via"), texts),
-    **dict.fromkeys(("client_request_id", "project", "ref", "session", "upstream", "model", "error"), maybe),
+    **dict.fromkeys(("client_request_id", "project", "ref", "session", "upstream", "model", "routed", "error"), maybe),
     tags=st.lists(st.tuples(texts, texts), max_size=2).map(tuple),
     stream=st.booleans(),
     status=st.integers(0, 599),
@@ -54,6 +56,8 @@ rows = st.builds(
     **dict.fromkeys(("cost_nusd", "held_nusd", "saved_nusd", "waste_nusd", "overhead_us"), counts),
     charges=st.lists(charges, max_size=3).map(tuple),
     facts=st.binary(max_size=40),
+    refused=st.none() | notes,
+    why=st.lists(texts, max_size=2).map(tuple),
     edits=st.lists(texts, max_size=2).map(tuple),
     fingerprints=st.lists(texts, max_size=2).map(tuple),
     cache=texts,
