@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import asyncio
 
+import msgspec
+
 from proxy.dialects import address, routes
 from proxy.dialects.address import Address
 from proxy.dialects.base import Match
@@ -20,15 +22,16 @@ from proxy.domain.errors import (
     BadRequest,
     Forbidden,
     NotFound,
-    Unauthenticated,
 )
 from proxy.domain.principal import Principal
 from proxy.ports import Reply, Request
-from proxy.steps import failover, models, relay, upload_intake
+from proxy.steps import failover, models, recent, relay, upload_intake
 from proxy.steps.attempt import Attempt
 from proxy.steps.delivery import is_stream
 from proxy.steps.errors import cut_short, tell
 from proxy.steps.rows import refusal_row, unattributed
+from proxy.steps.screened_answer import screen_of
+from proxy.steps.screening import unnamed
 from proxy.steps.visit import Plan, Visit
 from proxy.steps.world import World
 
@@ -39,7 +42,7 @@ class Pipeline:
     """One per worker; ``walk`` is called once for every request."""
 
     def __init__(self, world: World) -> None:
-        """``world`` holds the doors; nothing else is kept between calls."""
+        """``world`` holds the doors; nothing of a call is kept."""
         self._world = world
 
     async def walk(self, request: Request, reply: Reply) -> None:
@@ -49,7 +52,7 @@ class Pipeline:
         world.gauge.began()
         try:
             where, match = _route(visit)
-            principal = visit.principal = _identify(visit, where)
+            principal = visit.principal = await _identify(world, visit, where)
             ask = visit.ask = await _understand(world, visit, match, where)
             visit.call = _attribute(visit, principal, where, match, ask)
             if match.endpoint.local:
@@ -83,7 +86,7 @@ class Pipeline:
 
     async def _forward(self, visit: Visit, plan: Plan, attempt: Attempt) -> None:
         """Send the request and pass the answer on, whole or piece by piece."""
-        out = plan.dialect.outgoing(plan.ask, plan.upstream, plan.model, plan.max_output)
+        out = plan.outgoing()
         attempt.edits = out.edits
         also = plan.ask.endpoint.headers
         head = visit.request.forwardable(
@@ -94,21 +97,26 @@ class Pipeline:
         try:
             body = out.body if visit.upload is None else visit.upload.body(out.cuts)
             answer = await attempt.send(out.target, head, body)
+            screen = screen_of(self._world, visit, plan)
             if is_stream(plan, answer):
                 strip = plan.dialect.strip(plan.ask) if out.strip_usage else None
-                await relay.stream(visit, plan, attempt, answer, strip)
+                await relay.stream(visit, plan, attempt, answer, strip, screen)
             else:
-                await relay.whole(visit, plan, attempt, answer)
+                await relay.whole(visit, plan, attempt, answer, screen)
         except asyncio.CancelledError as cancelled:
             raise cut_short(cancelled) from None
 
     def _row_of_refused(self, visit: Visit, error: BaseException) -> None:
-        """Attempt 0, for a call that left no other row."""
+        """Attempt 0, for a call that left no other row; the next one, for what was refused after another's attempt."""
+        visit.call = unnamed(visit) or unattributed(visit)
+        recent.ended(self._world, visit, error)
         if visit.rowed:
             return
-        visit.call = visit.call or unattributed(visit)
-        row = refusal_row(visit, error, round((self._world.clock.monotonic() - visit.began) * 1000, 3))
+        now = self._world.clock.monotonic()
+        words = self._world.explaining.words(visit, error, now)
+        row = refusal_row(visit, error, round((now - visit.began) * 1000, 3), words)
         if row is not None:
+            row = row if not visit.attempts else msgspec.structs.replace(row, attempt=visit.attempts + 1)
             self._world.books.book(row, None)
             self._world.gauge.finished(row)
 
@@ -139,16 +147,10 @@ def _advice(path: str) -> str:
     return f"Did you mean {near}?" if near else "See the README for the list."
 
 
-def _identify(visit: Visit, where: Address) -> Principal:
-    """The principal behind the virtual key; one answer for a missing, unknown and expired one."""
-    key = address.credential(visit.request.header, where)
-    principal = visit.generation.directory.principal_of(key, visit.at) if key else None
-    if principal is None:
-        raise Unauthenticated(
-            "No valid key. Send the key that `tallygate keys issue` printed as your SDK's API key; "
-            "provider keys are not accepted here."
-        )
-    return principal
+async def _identify(world: World, visit: Visit, where: Address) -> Principal:
+    """The principal behind the virtual key, or behind the token of the identity provider."""
+    credential = address.credential(visit.request.header, where)
+    return await world.identity.principal(visit.generation.directory, credential, visit.at)
 
 
 async def _understand(world: World, visit: Visit, match: Match, where: Address) -> Ask:

@@ -6,13 +6,16 @@ exceptions into ours (``domain.errors``) at its own door.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from proxy.domain.call import Call
-from proxy.domain.decision import Obligation
+from proxy.domain.decision import Obligation, Watch
+from proxy.domain.decision_id import Sought
 from proxy.domain.errors import CallError
-from proxy.domain.meter import Charge, Expired, Held, Hold, Settlement
+from proxy.domain.lately import Counts, Lately
+from proxy.domain.meter import Charge, Draw, Expired, Extended, Held, Hold, Settlement, Standing
+from proxy.domain.notice import Telling
 from proxy.domain.row import Row
 from proxy.domain.upstream import Upstream
 from proxy.domain.verdict import Verdict
@@ -37,28 +40,22 @@ class Request(Protocol):
     @property
     def headers(self) -> Mapping[str, str]:
         """All headers, looked up without regard to case."""
-        ...
 
     def header(self, name: str) -> str | None:
         """Value of a header, lower-case name; None when absent."""
-        ...
 
     def forwardable(self, extra: frozenset[str]) -> list[tuple[bytes, bytes]]:
         """The headers of the allow-list, and those of ``extra``."""
-        ...
 
     async def read(self) -> bytes:
         """The body; raises ``TooLarge``, ``SlowBody``, ``Encoded``, ``ClientGone``."""
-        ...
 
     @property
     def length(self) -> int | None:
         """Bytes of the body as its head says; None where only its end will tell."""
-        ...
 
     async def piece(self) -> bytes:
         """The next piece of a body that is not kept, ``b""`` at its end; instead of ``read``, and raises as it does."""
-        ...
 
 
 class Reply(Protocol):
@@ -68,12 +65,10 @@ class Reply(Protocol):
     async def open(self, status: int, headers: Headers) -> None: ...
     async def write(self, data: bytes) -> None:
         """Send one piece; waits while the caller is slow. Raises ``ClientGone``."""
-        ...
 
     async def close(self) -> None: ...
     def abort(self) -> None:
         """Break the connection, so that a broken answer cannot pass for a whole one."""
-        ...
 
 
 class Body(Protocol):
@@ -83,7 +78,6 @@ class Body(Protocol):
 
     async def piece(self) -> bytes:
         """The next piece, ``b""`` at the end. Raises a ``CallError`` that ends the exchange, or ``ClientGone``."""
-        ...
 
 
 class Answer(Protocol):
@@ -96,11 +90,9 @@ class Answer(Protocol):
     async def read(self) -> bytes: ...
     async def piece(self) -> bytes:
         """What has come since the last piece, joined; ``b""`` at the end."""
-        ...
 
     def arrived(self, most: int) -> bytes:
         """What has come and was not taken, at most so many bytes, without waiting: also of one that broke or was closed."""
-        ...
 
     def close(self) -> None: ...
 
@@ -118,7 +110,6 @@ class Wire(Protocol):
         on_sent: OnSent | None = None,
     ) -> Answer:
         """Ask; the answer has begun. ``on_sent`` is told as soon as an upstream may bill, whatever happens then."""
-        ...
 
 
 class Permit(Protocol):
@@ -128,11 +119,9 @@ class Permit(Protocol):
 
     def answered(self, verdict: Verdict) -> None:
         """The head of the answer is here: the first word on how it goes, and not the last."""
-        ...
 
     def ended(self, verdict: Verdict) -> None:
         """Nothing more is asked or read: give the place back and say how it went. Later tellings change nothing."""
-        ...
 
 
 class Permits(Protocol):
@@ -140,18 +129,28 @@ class Permits(Protocol):
 
     def take(self, upstreams: Sequence[Upstream]) -> Permit | None:
         """Leave to ask the first of these that takes a call at once; None where all are full or left alone."""
-        ...
 
     async def wait(self, upstreams: Sequence[Upstream]) -> Permit:
         """Leave to ask one of these, after a wait in its queue, or although it is throttled when nobody else is left.
 
         Raises ``Busy``: all are left alone, their queues are full, or the wait was too long.
         """
-        ...
 
     def may_ask(self, upstreams: Sequence[Upstream]) -> bool:
         """Whether the breaker of any of these would let a call through now."""
-        ...
+
+
+class KeySets(Protocol):
+    """What identity providers publish: the newest good key set of a URL, as its bytes."""
+
+    def document(self, url: str) -> bytes | None:
+        """The same object until another one comes; None while there is none."""
+
+    async def newer(self, url: str) -> bool:
+        """Ask the URL again, unless callers caused that a moment ago; waits a moment at most, and never raises.
+
+        False: its provider does not answer, so that nobody can say whether the document is the one of now.
+        """
 
 
 class Catalog(Protocol):
@@ -159,7 +158,6 @@ class Catalog(Protocol):
 
     async def models(self, upstream: Upstream) -> Mapping[str, dict[str, Any]]:
         """Entries of its list by model, as its API writes them; empty while it has told none. Never raises."""
-        ...
 
 
 class Meters(Protocol):
@@ -171,27 +169,36 @@ class Meters(Protocol):
         While the store is away, ``wishes`` (in the order of the draws) say what may be granted here, marked ``local``;
         else raises ``StoreAway`` within the deadline.
         """
-        ...
 
     def time_us(self) -> int:
         """The store's clock as known here, without asking."""
-        ...
 
-    async def spent(self, key: str) -> tuple[int, int]:
-        """Nano-dollars spent, and held, on a budget's key now; raises ``StoreAway``."""
-        ...
+    async def spent(self, key: str) -> Standing:
+        """How a budget's key stands now; raises ``StoreAway``."""
+
+    async def extend(self, hold: Hold, draws: Sequence[Draw], wishes: Sequence[Obligation]) -> Extended:
+        """Have a hold come to ``draws``, its own with larger amounts, on every meter or on none; asking twice takes once.
+
+        Where a rule in force says ``on_outgrown: cut`` there must be room; else it is taken all the same. Never raises.
+        """
 
     def touch(self, hold: Hold, so_far_nusd: int) -> None:
         """Refresh the lease and say what an orphan would cost by now; returns at once."""
-        ...
 
     def ended(self, hold: Hold, nusd: int) -> None:
         """A held call is booked with this cost, which its journal will settle; returns at once and never raises."""
-        ...
 
     def release(self, hold: Hold) -> None:
         """Give a hold up unused and refuse its id for a while; returns at once."""
-        ...
+
+
+class Usage(Protocol):
+    """What scopes did lately, for rules that ask. Nothing here waits, fails, or is money truth."""
+
+    def add(self, org: str, scopes: Iterable[str], counts: Counts) -> None: ...
+    def watch(self, org: str, watch: Watch) -> None: ...
+    def of(self, org: str, scope: str, ladders: Sequence[str]) -> Lately:
+        """A scope, with ladders on it: what happened here, and what the store said at most a minute ago, if it was asked."""
 
 
 class Settler(Protocol):
@@ -199,11 +206,9 @@ class Settler(Protocol):
 
     async def settle(self, settlements: Sequence[Settlement]) -> None:
         """Count committed entries of one org and journal, in order; raises ``Gap`` and ``StoreAway``."""
-        ...
 
     async def applied(self, org: str, journal: str) -> int | None:
         """The last entry counted; None when the store knows nothing of this journal."""
-        ...
 
     async def post_totals(
         self, org: str, journal: str, seq: int, totals: Sequence[Charge], recent: Sequence[Settlement] = ()
@@ -212,7 +217,6 @@ class Settler(Protocol):
 
         ``recent`` are entries in these sums that may have a hold in the store, or that a final one may still replace.
         """
-        ...
 
     async def claim_expired(self, org: str, limit: int) -> list[Expired]: ...
 
@@ -223,18 +227,17 @@ class Books(Protocol):
     @property
     def healthy(self) -> bool:
         """False while rows cannot be written: no call may be admitted then."""
-        ...
 
     def book(self, row: Row, hold: Hold | None) -> None: ...
     async def open(self, row: Row) -> None:
         """Commit an open row before forwarding; used while the store is away."""
-        ...
 
 
 class Lookups(Protocol):
     """What a caller may read back of their own calls; the answers are values that encode to JSON."""
 
     async def find(self, request_id: str, principal: str) -> object | None: ...
+    async def decided(self, one: Sought, principal: str) -> Row | None: ...
     async def mine(self, principal: str, now: float, timezone: str) -> object: ...
 
 
@@ -244,12 +247,23 @@ class Gauge(Protocol):
     def finished(self, row: Row) -> None: ...
     def stage(self, name: str, microseconds: float) -> None: ...
     def decided(self, rule: str, mode: str, action: str) -> None: ...
+    def found(self, rule: str, mode: str, place: str, detector: str, count: int) -> None:
+        """A rule of this mode found something in a call's prompt or answer (``place``), so many times."""
+
     def began(self) -> None: ...
     def ended(self) -> None: ...
     def refused(self, call: Call | None, error: CallError) -> None: ...
     def failed_over(self, upstream: Upstream) -> None:
         """Another upstream is asked because this one failed."""
-        ...
+
+
+class Notices(Protocol):
+    """What people who keep watch are told beside the callers, once each; nothing here waits or raises."""
+
+    def knows(self, once: str) -> bool:
+        """Whether this worker has told it, or knows that another did."""
+
+    def tell(self, telling: Telling) -> None: ...
 
 
 DRAINING = "draining"  # the message of the CancelledError when a walk is cut because we are ending, not its caller

@@ -1,7 +1,8 @@
 """Which upstreams are asked for a call, one after the other, until one of them answers.
 
 Another one is asked only while nothing was passed on to the caller. Every attempt has a permit before it holds money, so
-that nobody's budget waits in a queue; each has its own hold, price and row.
+that nobody's budget waits in a queue; each has its own hold, price and row. Where rules send the call to another model,
+the upstreams of that one are asked instead.
 """
 
 from __future__ import annotations
@@ -16,9 +17,11 @@ from proxy.domain.upstream import Upstream
 from proxy.domain.verdict import UNSEEN
 from proxy.ports import Permit
 from proxy.steps.attempt import Attempt
+from proxy.steps.detour import Elsewhere, GivesWay, Way
 from proxy.steps.failure import as_told, goes_on, is_refusal
 from proxy.steps.order import order
-from proxy.steps.planning import plan_of
+from proxy.steps.planning import plan_of, sent_elsewhere
+from proxy.steps.upload_heard import Heard, NotReadYet, hear
 from proxy.steps.visit import Plan, Visit
 from proxy.steps.world import World
 
@@ -27,11 +30,14 @@ Forward = Callable[[Visit, Plan, Attempt], Awaitable[None]]
 
 async def serve(world: World, visit: Visit, match: Match, call: Call, ask: Ask, forward: Forward) -> None:
     """Have ``forward`` make attempts until one stands. Raises what the caller is told: why the last one failed."""
-    left = order(_candidates(visit, match, ask), ask.session or call.request_id)
+    session = ask.session or call.request_id
+    way = Way(
+        visit, _first_model(world, visit, call, ask), lambda model: order(_candidates(visit, match, model), session)
+    )
     number = 1
     failure: CallError | None = None
     failed: Upstream | None = None
-    while left:
+    while left := way.left:
         try:
             permit = world.permits.take(left) or await _in_line(world, visit, left)
         except Busy as busy:
@@ -42,14 +48,18 @@ async def serve(world: World, visit: Visit, match: Match, call: Call, ask: Ask, 
             world.gauge.failed_over(failed)
             failed = None
         try:
-            plan = _plan(world, visit, call, ask, permit, number)
+            plan = await _plan(world, visit, call, ask, permit, number)
             async with Attempt(world, visit, plan, permit, others=left) as attempt:
                 await forward(visit, plan, attempt)
+        except (Elsewhere, GivesWay) as why:
+            way.turn(why, upstream)
         except CallError as error:
             if visit.opened or visit.is_spent or not (goes_on(error) or (failure is not None and is_refusal(error))):
+                visit.rowed = visit.attempts == number  # a refusal after another's attempt leaves a row of its own
                 raise
             if goes_on(error):  # else we refused this one, and why the one before it failed says more
                 failure, failed, number = error, upstream, number + 1
+            way.failed(upstream)
             visit.read_at = world.clock.monotonic()
         else:
             return
@@ -64,23 +74,43 @@ async def _in_line(world: World, visit: Visit, upstreams: Sequence[Upstream]) ->
     return permit
 
 
-def _plan(world: World, visit: Visit, call: Call, ask: Ask, permit: Permit, number: int) -> Plan:
+async def _hear(world: World, visit: Visit, *, may_wait: bool) -> Heard:
+    """The texts of an upload that rules must look through, read to its end."""
+    if visit.upload is None:
+        raise RuntimeError("only uploads are not read yet")
+    heard = await hear(visit.upload, world.shelf, visit.request.header("content-type") or "", may_wait=may_wait)
+    visit.read_at = world.clock.monotonic()
+    return heard
+
+
+async def _plan(world: World, visit: Visit, call: Call, ask: Ask, permit: Permit, number: int) -> Plan:
     """The plan of an attempt at the permit's upstream, which is given back when there can be none."""
     try:
+        try:
+            return plan_of(world, visit, call, ask, permit.upstream, number)
+        except NotReadYet as why:
+            visit.heard = await _hear(world, visit, may_wait=why.may_wait)
         return plan_of(world, visit, call, ask, permit.upstream, number)
     except BaseException:
         permit.ended(UNSEEN)
         raise
 
 
-def _candidates(visit: Visit, match: Match, ask: Ask) -> tuple[Upstream, ...]:
+def _first_model(world: World, visit: Visit, call: Call, ask: Ask) -> str:
+    """The model that was asked for, unless nobody serves it and rules know another."""
+    if visit.generation.routes.candidates(visit.dialect.family, ask.model):
+        return ask.model
+    return sent_elsewhere(world, visit, call, ask) or ask.model
+
+
+def _candidates(visit: Visit, match: Match, model: str) -> tuple[Upstream, ...]:
     """Every upstream that serves the model. Raises ``NotFound``, with names that look like it."""
     routing = visit.generation.routes
-    found = routing.candidates(match.dialect.family, ask.model)
+    found = routing.candidates(match.dialect.family, model)
     if not found:
-        near = routing.names_near(ask.model)
+        near = routing.names_near(model)
         raise NotFound(
-            f"No upstream serves the model {ask.model!r} in this dialect."
+            f"No upstream serves the model {model!r} in this dialect."
             + (f" Did you mean {' or '.join(near)}?" if near else " The list of models names what is served."),
             code="model_not_found",
             param="model",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from proxy.config.directory import Directory
 from proxy.config.routes import Routes
@@ -10,7 +10,8 @@ from proxy.dialects.base import Match
 from proxy.dialects.passthrough import PassThrough
 from proxy.dialects.passthrough_paths import is_claimed
 from proxy.metering.prices import PriceBook
-from proxy.policy.decide import Policy
+from proxy.policy.content.contents import Contents
+from proxy.policy.generation import Policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class Generation:
     prices: PriceBook
     policy: Policy
     openings: tuple[Opening, ...] = ()
+    content: Contents = field(default_factory=lambda: Contents(()))  # what rules look for in prompts and answers
 
     def let_through(self, method: str, path: str) -> tuple[Match, Generation] | None:
         """The opening for a path that no dialect serves, and this generation as it is for calls through there."""

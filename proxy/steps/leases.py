@@ -12,10 +12,17 @@ from proxy.ports import Meters
 class Holder(Protocol):
     """An open attempt."""
 
-    hold: Hold | None
+    @property
+    def hold(self) -> Hold | None:
+        """What is held for it; None while nothing is."""
+        ...
 
     def so_far_nusd(self) -> int:
         """What it would cost if it ended now."""
+        ...
+
+    def keep_up(self) -> None:
+        """Have more held where it has cost more than is; returns at once."""
         ...
 
 
@@ -52,3 +59,4 @@ class Leases:
     def _refresh(self, holder: Holder) -> None:
         if holder.hold is not None:
             self._meters.touch(holder.hold, holder.so_far_nusd())
+            holder.keep_up()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
+from proxy.domain.decision import Obligation
 from proxy.domain.errors import StoreAway
 from proxy.domain.meter import MeterKind
 from proxy.domain.principal import Principal
@@ -11,14 +14,17 @@ from proxy.policy.decide import decide
 from proxy.policy.draws import meter_key
 from proxy.policy.facts import Facts
 from proxy.policy.periods import period_at
-from proxy.steps.receipt import near
+from proxy.policy.rule import Rule
 from proxy.steps.world import World
+
+NEAR = 0.8  # of a budget: from here on its owner is warned
 
 
 class OwnLimit(msgspec.Struct, frozen=True):
-    """One budget. ``remaining_nusd`` is None while the store is away."""
+    """One budget, with what was granted to it. ``remaining_nusd`` is None while the store is away."""
 
     rule: str
+    mode: str  # warn | enforce
     scope: str
     limit_nusd: int
     remaining_nusd: int | None
@@ -27,23 +33,55 @@ class OwnLimit(msgspec.Struct, frozen=True):
 
     @property
     def warning(self) -> str | None:
-        """What a caller is told when it is nearly used up, as in ``x-tally-warning``; None before."""
+        """What a caller is told when it is nearly used up, ``org/org-month at 81%``; None before."""
         if self.remaining_nusd is None or not self.limit_nusd:
             return None
-        return near(self.rule, self.limit_nusd - self.remaining_nusd, self.limit_nusd)
+        used = self.limit_nusd - self.remaining_nusd
+        return f"{self.rule} at {used * 100 // self.limit_nusd}%" if used >= NEAR * self.limit_nusd else None
 
 
 async def own_limits(world: World, who: Principal) -> list[OwnLimit]:
-    """Every budget that a call of this principal would be held against."""
-    facts = Facts(team=who.team, model="", dialect="", endpoint="", upstream="", service=who.service)
+    """Every budget that a call of this principal may be held against, whichever model it is for, but for those in audit."""
     found = []
-    for wish in decide(facts, world.generation.policy, "").obligations:
-        if wish.kind is not MeterKind.BUDGET:
-            continue
+    for wish in _budgets(world, who):
         period = period_at(wish.period, wish.timezone, world.meters.time_us())
         try:
-            room: int | None = max(0, wish.limit - sum(await world.meters.spent(meter_key(who.org, wish, period.name))))
+            stands = await world.meters.spent(meter_key(who.org, wish, period.name))
+            limit = wish.limit + stands.granted
+            room: int | None = max(0, limit - stands.spent - stands.held)
         except StoreAway:
-            room = None
-        found.append(OwnLimit(wish.rule, wish.scope, wish.limit, room, wish.timezone, period.resets_at))
+            limit, room = wish.limit, None
+        found.append(OwnLimit(wish.rule, wish.mode, wish.scope, limit, room, wish.timezone, period.resets_at))
     return found
+
+
+def _budgets(world: World, who: Principal) -> list[Obligation]:
+    """What rules ask for of calls to no model in particular, and to the models that rules about budgets name."""
+    facts = Facts(
+        team=who.team,
+        model="",
+        dialect="",
+        endpoint="",
+        upstream="",
+        project=who.project,
+        service=who.service,
+        groups=tuple(sorted(who.groups)),
+        clock=world.meters.time_us() // 1_000_000,
+        org=who.org,
+        key=who.key_id,
+        person=who.pseudonym,
+        user=who.user or "",
+    )
+    policy = world.generation.policy
+    wishes: dict[tuple[str, str], Obligation] = {}
+    for model in ("", *_models(policy.said.rules)):
+        for wish in decide(msgspec.structs.replace(facts, model=model), policy, "").obligations:
+            if wish.kind is MeterKind.BUDGET and wish.mode != "audit" and not wish.scope.startswith("model:"):
+                wishes.setdefault((wish.rule, wish.scope), wish)
+    return list(wishes.values())
+
+
+def _models(rules: Iterable[Rule]) -> list[str]:
+    """A model for every pattern that a budget is about: a pattern fits itself without its stars."""
+    globs = {glob for rule in rules if rule.verb == "budget" for selector in rule.match for glob in selector.models}
+    return sorted(glob.replace("*", "").replace("?", "x") for glob in globs)

@@ -16,6 +16,7 @@ from proxy.config.routes import is_pattern
 from proxy.dialects.base import Match
 from proxy.dialects.model_lists import SHAPES, ListShape
 from proxy.domain.call import Call
+from proxy.domain.decision import Kind
 from proxy.domain.errors import NotFound
 from proxy.domain.upstream import Upstream
 from proxy.policy.decide import decide
@@ -89,5 +90,11 @@ def _may_use(visit: Visit, upstream: Upstream, name: str, own: str, call: Call) 
         groups=tuple(sorted(who.groups)),
         tags=call.attribution.tags,
         clock=int(visit.at),
+        family=upstream.dialect,
+        org=who.org,
+        key=who.key_id,
+        person=who.pseudonym,
+        user=who.user or "",
     )
-    return not decide(facts, generation.policy, "").denied_by
+    denials = decide(facts, generation.policy, "").denials
+    return not any(denial.kind is Kind.FORBIDDEN for denial in denials)  # tags and sizes are those of a call

@@ -6,12 +6,12 @@ and hop-by-hop fields end here. An allow-list, so that tomorrow's header is no l
 
 from __future__ import annotations
 
-from proxy.domain.meter import Held, Hold, MeterKind
+from proxy.domain.decision import Decision
+from proxy.domain.meter import Held, Hold
 from proxy.domain.money import format_usd
 from proxy.domain.usage import UsageSource
-from proxy.policy.periods import period_at
 from proxy.ports import Answer
-from proxy.steps.refusal import amount_text
+from proxy.steps.limit_headers import Pairs, header_text, limits
 from proxy.steps.visit import Plan
 
 PASSED = frozenset(
@@ -31,9 +31,6 @@ REQUEST_IDS = (
     b"x-goog-request-id",
     b"x-amzn-requestid",
 )
-NEAR = 0.8  # of a budget: from here on the caller is warned
-
-Pairs = list[tuple[bytes, bytes]]
 
 
 def upstream_request_id(answer: Answer) -> str | None:
@@ -50,12 +47,12 @@ def identity(request_id: str) -> Pairs:
     return [(b"x-request-id", name), (b"request-id", name)]
 
 
-def headers(plan: Plan, answer: Answer, hold: Hold | None, held: Held | None) -> Pairs:
-    """The head of an answer that was forwarded, before its usage is known."""
+def headers(plan: Plan, answer: Answer, hold: Hold | None, held: Held | None, *, is_unpacked: bool = False) -> Pairs:
+    """The head of an answer that was forwarded, before its usage is known. ``is_unpacked``: it is compressed no more."""
     pairs = identity(plan.call.request_id)
     named = False
     for name, value in answer.headers:
-        if name in PASSED:
+        if name in PASSED and not (is_unpacked and name == b"content-encoding"):
             pairs.append((name, value))
         elif name in REQUEST_IDS and not named:
             named = True
@@ -64,8 +61,8 @@ def headers(plan: Plan, answer: Answer, hold: Hold | None, held: Held | None) ->
     pairs.extend(attempts(plan.number))
     pairs.append((b"x-tally-cache", b"off"))
     pairs.append((b"x-tally-attribution", attribution(plan)))
-    if hold is not None and held is not None:
-        pairs.extend(_budgets(plan, hold, held))
+    pairs.extend(route(plan.decision))
+    pairs.extend(limits(plan.decision, plan.dialect.family, hold, held))
     return pairs
 
 
@@ -91,22 +88,8 @@ def attribution(plan: Plan) -> bytes:
     return " ".join(parts).encode("latin-1", "replace")
 
 
-def near(rule: str, used: int, limit: int) -> str | None:
-    """``org/org-month at 81%`` when a limit above zero is nearly used up, else None."""
-    return f"{rule} at {used * 100 // limit}%" if used >= NEAR * limit else None
-
-
-def _budgets(plan: Plan, hold: Hold, held: Held) -> Pairs:
-    if held.local:  # nobody knows what is left, and a figure would be believed
-        return [(b"x-tally-warning", b"limits are kept locally: the store is away")]
-    pairs: Pairs = []
-    for wish, draw, level in zip(plan.decision.obligations, hold.draws, held.levels, strict=True):
-        if wish.kind is not MeterKind.BUDGET or not draw.limit:
-            continue
-        room = max(0, draw.limit - level.level - draw.amount)
-        resets = period_at(wish.period, wish.timezone, held.now_us).resets_at
-        ends = f" resets={resets}" if resets else ""
-        pairs.append((b"x-tally-budget", f"{wish.rule} remaining={amount_text(draw.unit, room)}{ends}".encode()))
-        if warning := near(wish.rule, draw.limit - room, draw.limit):
-            pairs.append((b"x-tally-warning", warning.encode()))
-    return pairs
+def route(decision: Decision) -> Pairs:
+    """``gpt-5.1 -> gpt-5-mini; rule=growth/cheaper``, where a rule sent the call to another model."""
+    if (went := decision.route) is None:
+        return []
+    return [(b"x-tally-route", header_text(f"{went.asked} -> {went.model}; rule={went.rule}"))]

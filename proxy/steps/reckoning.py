@@ -18,11 +18,12 @@ from proxy.metering.shortfall import completed, is_whole
 from proxy.ports import Answer
 from proxy.steps.ceiling import Ceiling
 from proxy.steps.inflate import Inflater
+from proxy.steps.outgrowing import Outgrowing
+from proxy.steps.pace import BYTES_PER_TOKEN_STREAMED, Pace
 from proxy.steps.visit import Plan, Visit
 from proxy.steps.world import World
 
 COUNT_INLINE = 8192  # characters that may be counted on the loop: 0.2 ms
-BYTES_PER_TOKEN_STREAMED = 16  # rough, for the leases of streams that report nothing until their end
 BYTES_PER_TOKEN_PACKED = 4  # rough, for answers that cannot be read
 
 
@@ -55,6 +56,7 @@ class Reckoning:
         self._tap: Tap | None = None
         self._inflater: Inflater | None = None
         self._ceiling: Ceiling | None = None
+        self._pace: Pace | None = None
         self._is_refusal = False
         self._passed = 0  # bytes of the answer
         self._unread = 0  # bytes of it that could not be read
@@ -72,7 +74,16 @@ class Reckoning:
         """Have ``feed`` tell when the stream that has begun costs more than was held for it."""
         ask, dialect, encoding = self._plan.ask, self._plan.dialect, self._estimator.encoding(self._plan.model)
         self._ceiling = Ceiling(
-            held_nusd, self._nusd, lambda text: count(text, encoding), lambda: dialect.tap(ask), dialect.gap
+            held_nusd, self.nusd, lambda text: count(text, encoding), lambda: dialect.tap(ask), dialect.gap
+        )
+
+    def follow(self, outgrowing: Outgrowing) -> None:
+        """Have the stream that has begun followed by whoever holds more for it."""
+        if self._tap is None:
+            return
+        ask, dialect, encoding = self._plan.ask, self._plan.dialect, self._estimator.encoding(self._plan.model)
+        self._pace = outgrowing.pace = Pace(
+            self._tap, lambda: dialect.tap(ask), lambda text: count(text, encoding), dialect.gap, outgrowing.left
         )
 
     def feed(self, piece: bytes) -> bool:
@@ -81,6 +92,11 @@ class Reckoning:
             return False
         plain = self._plain(piece)
         self._tap.feed(plain)
+        pace = self._pace
+        if pace is not None:
+            pace.passed += len(plain)
+            if pace.passed >= pace.due:
+                pace.take(plain)
         return self._ceiling is not None and self._ceiling.feed(plain)
 
     def body(self, body: bytes) -> None:
@@ -101,11 +117,16 @@ class Reckoning:
 
     def so_far_nusd(self) -> int:
         """What it would cost if it ended now."""
+        if self._pace is not None and self._pace.is_known:
+            return self.nusd(self._pace.output)
         output = self._tap.output_so_far() if self._tap is not None else None
-        return self._nusd(self._passed // BYTES_PER_TOKEN_STREAMED if output is None else output)
+        return self.nusd(self._passed // BYTES_PER_TOKEN_STREAMED if output is None else output)
 
-    def _nusd(self, output: int) -> int:
-        return self._priced(Usage(input=self._plan.estimate.input_tokens, output=output)).cost.nusd
+    def nusd(self, output: int) -> int:
+        """What the call costs with so many output tokens."""
+        plan = self._plan
+        usage = Usage(input=plan.estimate.input_tokens, output=output, service_tier=plan.ask.service_tier)
+        return self._priced(usage).cost.nusd
 
     # -- when it has ended
 

@@ -1,20 +1,42 @@
-"""A hold that found no room, in words: which rule, how much, when it resets, whom to ask."""
+"""What the policy refuses, as the error that the caller is told: which rule, how much, when it resets, whom to ask."""
 
 from __future__ import annotations
 
 import math
 from datetime import UTC, datetime
 
-from proxy.domain.decision import Obligation
-from proxy.domain.errors import CallError, PolicyNote, QuotaSpent, Throttled, Unavailable
+from proxy.domain.decision import Decision, Kind, Obligation
+from proxy.domain.errors import (
+    CallError,
+    CapExceeded,
+    ContentRefused,
+    Forbidden,
+    PolicyNote,
+    QuotaSpent,
+    Throttled,
+    Unavailable,
+)
 from proxy.domain.meter import Held, Hold, HoldState, Level, MeterKind, Unit
-from proxy.domain.money import format_usd
+from proxy.policy.amount_words import amount_text, limit_text
+from proxy.policy.levels import widened
 from proxy.policy.periods import period_at
 from proxy.steps.visit import Plan
 
-CENT = 10_000_000  # nUSD
-LARGE = 1000 * CENT  # above ten dollars, fractions of a cent are noise
+PLACE_S = 2.0  # until a live call may have ended: nobody knows when; an SDK's own two retries then cover some seconds
 LONG_WAIT_US = 60_000_000  # beyond a minute an SDK's own retries only burn time
+
+
+def refused(decision: Decision) -> CallError:
+    """The refusal of the rule that is told first; the others stand in the decision's trace."""
+    denial = decision.denials[0]
+    note = PolicyNote(rule=denial.rule, decision=decision.id, owner=denial.owner or None)
+    param = denial.param or None
+    if denial.kind is Kind.FORBIDDEN:
+        return Forbidden(denial.message, param=param, policy=note)
+    if denial.kind is Kind.CONTENT:
+        return ContentRefused(denial.message, policy=note)
+    code = "tags_required" if denial.kind is Kind.TAGS else None
+    return CapExceeded(denial.message, code=code, param=param, policy=note)
 
 
 def refused_hold(plan: Plan, hold: Hold, held: Held) -> CallError:
@@ -25,7 +47,8 @@ def refused_hold(plan: Plan, hold: Hold, held: Held) -> CallError:
         )
     for obligation, draw, level in zip(plan.decision.obligations, hold.draws, held.levels, strict=True):
         if level.over and draw.enforce:
-            return _refusal(plan, obligation, draw.amount, level, held.now_us)
+            wish = widened(obligation, level.granted) if level.granted else obligation
+            return _refusal(plan, wish, draw.amount, level, held.now_us)
     return Unavailable(
         "The limits could not be checked just now; the call was not forwarded. Try again.", retry_after_s=1.0
     )
@@ -44,30 +67,32 @@ def _refusal(plan: Plan, obligation: Obligation, amount: int, level: Level, now_
     if obligation.kind is MeterKind.BUDGET:
         room = max(0, obligation.limit - level.level)
         text = (
-            f"The budget {obligation.rule} allows {note.limit} per {obligation.period} and {note.used} of it is spent or held; "
-            f"this call would hold {amount_text(obligation.unit, amount)} and {amount_text(obligation.unit, room)} is left."
-            + (f" It resets at {resets}." if resets else "")
-            + (f" Ask {obligation.owner}." if obligation.owner else "")
+            f"The budget {obligation.rule} allows {limit_text(obligation)} per {obligation.period} and {note.used} of it is "
+            f"spent or held; this call would hold {amount_text(obligation.unit, amount)} and "
+            f"{amount_text(obligation.unit, room)} is left." + (f" It resets at {resets}." if resets else "")
         )
-        return QuotaSpent(text, policy=note)
+        return QuotaSpent(_with_words(text, obligation), policy=note)
     wait_s = max(0.0, level.wait_us / 1_000_000)
-    text = f"The limit {obligation.rule} allows {note.limit} {obligation.unit}; {note.used} are in use."
+    if obligation.kind is MeterKind.PARALLEL and level.wait_us >= 0:
+        text = f"The limit {obligation.rule} allows {obligation.limit:,} calls at one time, and {note.used} run. Try again when one ends."
+        return Throttled(_with_words(text, obligation), param="requests", retry_after_s=PLACE_S, policy=note)
+    text = f"The limit {obligation.rule} allows {limit_text(obligation)}; {note.used} are in use."
     if level.wait_us < 0 or level.wait_us > LONG_WAIT_US:
-        return QuotaSpent(text, policy=note)
+        return QuotaSpent(_with_words(text, obligation), policy=note)
     rate = "tokens" if obligation.unit is Unit.TOKENS else "requests"  # OpenAI names the spent rate in the error's type
-    return Throttled(f"{text} Room in {math.ceil(wait_s)} s.", param=rate, retry_after_s=wait_s, policy=note)
+    text = _with_words(f"{text} Room in {math.ceil(wait_s)} s.", obligation)
+    return Throttled(text, param=rate, retry_after_s=wait_s, policy=note)
+
+
+def _with_words(text: str, obligation: Obligation) -> str:
+    """Add the rule's own words, and whom to ask."""
+    ask = f"Ask {obligation.owner}." if obligation.owner else ""
+    return " ".join(filter(None, [text, obligation.message, ask]))
 
 
 def _resets_at(obligation: Obligation, level: Level, now_us: int) -> str | None:
     if obligation.kind is MeterKind.BUDGET:
         return period_at(obligation.period, obligation.timezone, now_us).resets_at
-    if level.wait_us < 0:
+    if level.wait_us < 0 or obligation.kind is MeterKind.PARALLEL:
         return None
     return datetime.fromtimestamp((now_us + level.wait_us) / 1_000_000, UTC).isoformat(timespec="seconds")
-
-
-def amount_text(unit: Unit, amount: int) -> str:
-    """An amount as people write it: dollars to the cent where cents suffice, else to the millionth."""
-    if unit is not Unit.NUSD:
-        return f"{amount:,}"
-    return "$" + format_usd(amount, places=2 if amount % CENT == 0 or amount >= LARGE else 6)

@@ -7,43 +7,82 @@ usage chunk that we asked for on the caller's behalf.
 from __future__ import annotations
 
 from proxy.dialects.base import Strip
-from proxy.domain.errors import QuotaSpent
 from proxy.ports import Answer
 from proxy.steps import receipt
 from proxy.steps.attempt import Attempt
+from proxy.steps.screened_answer import AnswerScreen
+from proxy.steps.screened_stream import StreamScreen, reads_whole, stream_screen_of
 from proxy.steps.visit import Plan, Visit
 
 
-async def whole(visit: Visit, plan: Plan, attempt: Attempt, answer: Answer) -> None:
-    """Pass a buffered answer, with what it cost."""
+async def whole(visit: Visit, plan: Plan, attempt: Attempt, answer: Answer, screen: AnswerScreen | None = None) -> None:
+    """Pass a buffered answer, with what it cost, as its ``screen`` lets it go."""
     attempt.answered(answer)
-    body = await attempt.read()
-    head = receipt.headers(plan, answer, attempt.hold, attempt.held)
+    body, is_unpacked = await attempt.read(), False
+    if screen is not None:
+        body, plan, is_unpacked = screen.whole(answer, body)
+    head = receipt.headers(plan, answer, attempt.hold, attempt.held, is_unpacked=is_unpacked)
     if reckoned := attempt.reckon():
         usage, cost = reckoned
         head.extend(receipt.cost(cost.nusd, usage.usage_source))
     await visit.reply.whole(answer.status, head, body)
 
 
-async def stream(visit: Visit, plan: Plan, attempt: Attempt, answer: Answer, strip: Strip | None) -> None:
-    """Pass a stream piece by piece. Whatever breaks it is told inside it, by ``Pipeline``."""
+async def stream(
+    visit: Visit,
+    plan: Plan,
+    attempt: Attempt,
+    answer: Answer,
+    strip: Strip | None,
+    screen: AnswerScreen | None = None,
+) -> None:
+    """Pass a stream piece by piece, as its ``screen`` lets it go. Whatever breaks it is told inside it, by ``Pipeline``."""
+    if screen is None:
+        attempt.answered(answer)
+        await _pass(visit, plan, attempt, answer, strip, None)
+    elif reads_whole(plan, answer):
+        await whole(visit, plan, attempt, answer, screen)
+    else:
+        attempt.answered(answer)
+        through = stream_screen_of(screen, plan, answer)
+        try:
+            await _pass(visit, plan, attempt, answer, strip, through)
+        finally:
+            if through is not None:
+                through.ended()
+
+
+async def _pass(
+    visit: Visit, plan: Plan, attempt: Attempt, answer: Answer, strip: Strip | None, through: StreamScreen | None
+) -> None:
     reply = visit.reply
-    attempt.answered(answer)
     piece = await answer.piece()
-    await reply.open(answer.status, receipt.headers(plan, answer, attempt.hold, attempt.held))
+    is_unpacked = through is not None and through.is_unpacked
+    await reply.open(answer.status, receipt.headers(plan, answer, attempt.hold, attempt.held, is_unpacked=is_unpacked))
     visit.opened = True
     while piece:
         attempt.feed(piece)
-        if attempt.is_cut:
-            raise QuotaSpent(
-                "The answer has used up all that was held for it; its budget holds the most a call can cost."
-            )
+        if (cut := attempt.cut) is not None:
+            raise cut
         if strip is not None:
             piece = strip.feed(piece)
+        if through is not None:
+            piece = through.feed(piece)
         if piece:
             visit.last_piece = piece
             await reply.write(piece)
+        if through is not None:
+            through.check()
         piece = await answer.piece()
-    if strip is not None and (tail := strip.finish()):
+    if tail := _rest(strip, through):
+        visit.last_piece = tail
         await reply.write(tail)
     await reply.close()
+
+
+def _rest(strip: Strip | None, through: StreamScreen | None) -> bytes:
+    """What was held back of a stream that has ended. Raises the refusal of what was found in it."""
+    tail = b"" if strip is None else strip.finish()
+    if through is None:
+        return tail
+    return through.feed(tail) + through.finish()

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import msgspec
+
 from proxy.domain.call import Attribution, Call
 from proxy.domain.errors import (
     BadRequest,
     CallError,
     ClientGone,
+    ContentRefused,
     PassedOver,
     SlowBody,
     TooLarge,
@@ -37,7 +40,8 @@ def ending(
         return Outcome.UPSTREAM_ERROR, upstream_status, error.code
     if isinstance(error, UpstreamFailed | UpstreamTimedOut):
         return Outcome.UPSTREAM_ERROR, upstream_status if is_open else error.status, error.code
-    if isinstance(error, BadRequest | TooLarge | SlowBody):  # of a body that was being passed on
+    # Of a body that was being passed on, or of an answer that was withheld.
+    if isinstance(error, BadRequest | TooLarge | SlowBody | ContentRefused):
         return Outcome.DENIED, upstream_status if is_open else error.status, error.code
     if isinstance(error, CallError):
         return Outcome.PROXY_ERROR, upstream_status if is_open else error.status, error.code
@@ -82,6 +86,7 @@ def open_row(plan: Plan, draws: Iterable[Draw]) -> Row:
         upstream=plan.upstream.name,
         model_requested=plan.ask.model,
         model=plan.model,
+        routed=plan.decision.route.model if plan.decision.route else None,
         stream=plan.ask.stream,
         outcome=Outcome.PROXY_ERROR,
         usage=usage,
@@ -115,8 +120,8 @@ def unattributed(visit: Visit) -> Call | None:
     )
 
 
-def refusal_row(visit: Visit, error: BaseException, duration_ms: float) -> Row | None:
-    """Attempt 0 of a call that never went upstream; None where nobody was identified."""
+def refusal_row(visit: Visit, error: BaseException, duration_ms: float, why: tuple[str, ...] = ()) -> Row | None:
+    """Attempt 0 of a call that never went upstream; None where nobody was identified. ``why``: in plain words."""
     call = visit.call
     if call is None:
         return None
@@ -125,7 +130,9 @@ def refusal_row(visit: Visit, error: BaseException, duration_ms: float) -> Row |
         outcome = Outcome.THROTTLED if error.kind == "throttled" else Outcome.DENIED
         if error.status >= 500:  # noqa: PLR2004
             outcome = Outcome.PROXY_ERROR
-    return _row_here(call, visit, outcome, status, code, duration_ms)
+    row = _row_here(call, visit, outcome, status, code, duration_ms)
+    note = error.policy if isinstance(error, CallError) else None
+    return row if note is None else msgspec.structs.replace(row, refused=note, why=why)
 
 
 def answered_row(call: Call, visit: Visit, status: int, duration_ms: float) -> Row:
@@ -158,6 +165,7 @@ def _row_here(call: Call, visit: Visit, outcome: Outcome, status: int, code: str
         error=code,
         decision=visit.decision.id if visit.decision else "",
         generation=call.generation,
+        facts=visit.decided.canonical() if visit.decided else b"{}",
         cache="off",
         duration_ms=duration_ms,
     )

@@ -22,11 +22,16 @@ class Upload:
         """Nothing is read yet."""
         self.length = request.length
         self.is_spent = False  # something went upstream that is kept nowhere: it cannot be sent to another one
+        self.intake = intake
         self._request = request
-        self._intake = intake
         self._window: list[bytes] = []
         self._is_whole = False
         self._aside: Aside | None = None
+
+    @property
+    def is_here(self) -> bool:
+        """Whether all of it was read, and is kept."""
+        return self._aside is not None or (self._is_whole and not self.is_spent)
 
     async def begin(self, shelf: Shelf) -> None:
         """Read until the call can be understood; a small body whole, so that it can be sent to somebody else as well.
@@ -34,10 +39,10 @@ class Upload:
         Raises what ``Request.piece`` and the intake do, and ``Unavailable``.
         """
         read, is_small = 0, self.length is not None and self.length <= WINDOW
-        while (is_small or not self._intake.ready) and read <= WINDOW and (piece := await self.read()):
+        while (is_small or not self.intake.ready) and read <= WINDOW and (piece := await self.read()):
             self._window.append(piece)
             read += len(piece)
-        if not self._intake.known and not self._is_whole:
+        if not self.intake.known and not self._is_whole:
             await self._put_aside(shelf)
 
     def body(self, cuts: tuple[Cut, ...]) -> Passage:
@@ -48,10 +53,10 @@ class Upload:
         """The next piece from the caller, ``b""`` at the end; it has passed the intake."""
         piece = await self._request.piece()
         if piece:
-            self._intake.feed(piece)
+            self.intake.feed(piece)
         elif not self._is_whole:
             self._is_whole = True
-            self._intake.finish()
+            self.intake.finish()
         return piece
 
     async def at(self, number: int, offset: int) -> bytes:
@@ -66,6 +71,20 @@ class Upload:
             self.is_spent = True
             self._window = [b""] * len(self._window)  # nobody will ask for it again
         return await self.read()
+
+    async def gather(self, shelf: Shelf) -> None:
+        """Read the rest of it, before anything is sent. Raises as ``begin`` does."""
+        if not self._is_whole and self._aside is None:
+            await self._put_aside(shelf)
+
+    async def kept(self, most: int) -> bytes:
+        """What was gathered, at most so many bytes and a piece."""
+        pieces: list[bytes] = []
+        size = 0
+        while size < most and (piece := await self.at(len(pieces), size)):
+            pieces.append(piece)
+            size += len(piece)
+        return b"".join(pieces)
 
     def close(self) -> None:
         """Let go of what was kept."""

@@ -5,16 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from proxy.dialects.base import Dialect
-from proxy.domain.ask import Ask
+from proxy.domain.ask import Ask, Outgoing
 from proxy.domain.call import Call
 from proxy.domain.decision import Decision
 from proxy.domain.principal import Principal
 from proxy.domain.upstream import Upstream
 from proxy.metering.estimate import Estimate
 from proxy.policy.draws import Amounts
+from proxy.policy.facts import Facts
+from proxy.policy.levels import Reading
 from proxy.ports import Reply, Request
 from proxy.steps.generation import Generation
+from proxy.steps.screened import Screened
 from proxy.steps.upload import Upload
+from proxy.steps.upload_heard import Heard
 
 
 @dataclass(slots=True)
@@ -34,9 +38,19 @@ class Visit:
     call: Call | None = None
     ask: Ask | None = None
     upload: Upload | None = None  # a body that is not kept
+    heard: Heard | None = None  # the texts of such a body, once rules had to look through them
+    screened: Screened | None = None  # the prompt, once rules have looked through it
     decision: Decision | None = None
+    spent: frozenset[str] = frozenset()  # budgets that had no room and gave way: they no longer refuse this call
+    facts: Facts | None = field(default=None, repr=False)  # as first decided, once rules sent it to other upstreams
+    decided: Facts | None = field(default=None, repr=False)  # what `decision` was made of
+    refused_on: tuple[Reading, ...] = ()  # meters as the store told them when it refused, with its clock
+    refused_at_us: int = 0
+    why: tuple[str, ...] = ()  # set by a refusal that explains itself; else the decision is explained
+    tried: int = 0  # holds of the attempt at hand that were given up
     rowed: bool = False  # an attempt was made and has left its row
     attempts: int = 0  # that were made
+    counted: bool = False  # among the calls that its scopes made lately
     last_piece: bytes = field(default=b"", repr=False)  # that the caller was sent of a stream
     opened: bool = False  # the head of a stream is out: an error must now travel inside it
 
@@ -62,3 +76,9 @@ class Plan:
     decision: Decision
     max_output: int | None  # clamps the request's own ceiling; None leaves it as it is
     number: int = 1  # of the attempt
+    screened: Screened | None = None  # the prompt, where rules have looked through it
+
+    def outgoing(self) -> Outgoing:
+        """The request for its upstream."""
+        out = self.dialect.outgoing(self.ask, self.upstream, self.model, self.max_output)
+        return out if self.screened is None else self.screened.outgoing(out)

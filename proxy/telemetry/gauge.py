@@ -83,8 +83,12 @@ class CallGauge:
         self._accumulator.cell(metrics.FAILOVERS, upstream.name).value += 1
 
     def decided(self, rule: str, mode: str, action: str) -> None:
-        """Count what a rule said: ``mode`` is enforce or audit, ``action`` allow or deny."""
+        """Count what a rule said: ``mode`` is audit, warn or enforce, ``action`` allow, deny, warn, match or failed."""
         self._accumulator.cell(metrics.DECISIONS, rule, mode, action).value += 1
+
+    def found(self, rule: str, mode: str, place: str, detector: str, count: int) -> None:
+        """Count what content rules found; all of these names are of the configuration."""
+        self._accumulator.cell(metrics.FINDINGS, rule, mode, place, detector).value += count
 
     def finished(self, row: Row) -> None:
         """Count an attempt and write its log line."""

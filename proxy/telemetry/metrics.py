@@ -78,6 +78,12 @@ COST = Metric("tallygate_cost_usd_total", _C, "Cost by our price table.", ("team
 SAVED = Metric("tallygate_saved_usd_total", _C, "Cost of answers that were reused.", ("team", "how"), scale=_NANO)
 WASTE = Metric("tallygate_waste_usd_total", _C, "Cost that a waste signal explains.", ("team", "reason"), scale=_NANO)
 DECISIONS = Metric("tallygate_policy_decisions_total", _C, "What rules said of calls.", ("rule", "mode", "action"))
+FINDINGS = Metric(
+    "tallygate_content_findings_total",
+    _C,
+    "What content rules found in prompts and answers, by detector; a rule in audit counts as one in force.",
+    ("rule", "mode", "place", "detector"),
+)
 REFUSED = Metric("tallygate_refused_total", _C, "Calls answered with our own error, by its kind.", ("kind",))
 BUDGET = Metric(
     "tallygate_budget_remaining_ratio",
@@ -85,6 +91,18 @@ BUDGET = Metric(
     "Share of a budget that is left, as last seen.",
     ("scope", "name"),
     mode="livemostrecent",
+)
+CROSSINGS = Metric(
+    "tallygate_budget_crossings_total",
+    _C,
+    "Thresholds (`warn_at`) that budgets crossed, each once a period and scope over all machines.",
+    ("rule", "mark"),
+)
+NOTICES = Metric(
+    "tallygate_notices_total",
+    _C,
+    "What was to be told by webhook (`notify`), and whether it was: sent, or dropped after some tries.",
+    ("type", "outcome"),
 )
 SOURCE = Metric(
     "tallygate_usage_source_total",
@@ -117,6 +135,13 @@ UPSTREAM_FAILURES = Metric(
 FAILOVERS = Metric(
     "tallygate_failovers_total", _C, "Calls that went on to another upstream after this one failed.", ("upstream",)
 )
+LADDERS = Metric(
+    "tallygate_waste_standing",
+    _G,
+    "Scopes for which this rung of a ladder stands, of those that called lately; of the worker that sees most of them.",
+    ("rule", "rung"),
+    mode="livemax",
+)
 REDUNDANT = Metric("tallygate_redundant_tokens_total", _C, "Input tokens of calls seen before.", ("team", "kind"))
 STORE_UP = Metric("tallygate_store_up", _G, "1 while every worker reaches this store.", ("store",), mode="livemin")
 JOURNAL_LAG = Metric("tallygate_journal_lag_seconds", _G, "Age of the oldest row not settled yet.", mode="livemax")
@@ -132,6 +157,22 @@ LEDGER_ROWS = Metric("tallygate_ledger_rows_total", _C, "Rows sent to the ledger
 POLICY = Metric("tallygate_policy_info", _G, "1 for generations in force.", ("generation",), mode="livemax")
 RELOAD_FAILURES = Metric(
     "tallygate_policy_reload_failures_total", _C, "Configurations refused; the last good one stays in force."
+)
+LAST_GOOD = Metric(
+    "tallygate_policy_last_good_timestamp_seconds",
+    _G,
+    "When a configuration was last found good and taken, in unix time.",
+    mode="livemax",
+)
+EXEMPTION_EXPIRES = Metric(
+    "tallygate_exemption_expires_timestamp_seconds",
+    _G,
+    "When an exemption ends, in unix time.",
+    ("exemption",),
+    mode="livemax",
+)
+AUDIT_ONLY = Metric(
+    "tallygate_audit_only", _G, "1 while no rule is felt, as `serve --audit-only` asks for.", mode="livemax"
 )
 SERIES_DROPPED = Metric(
     "tallygate_series_dropped_total",
@@ -153,8 +194,11 @@ METRICS: tuple[Metric, ...] = (
     SAVED,
     WASTE,
     DECISIONS,
+    FINDINGS,
     REFUSED,
     BUDGET,
+    CROSSINGS,
+    NOTICES,
     SOURCE,
     UPSTREAM_UP,
     UPSTREAM_BREAKER,
@@ -162,6 +206,7 @@ METRICS: tuple[Metric, ...] = (
     UPSTREAM_QUEUE,
     UPSTREAM_FAILURES,
     FAILOVERS,
+    LADDERS,
     REDUNDANT,
     STORE_UP,
     JOURNAL_LAG,
@@ -172,6 +217,9 @@ METRICS: tuple[Metric, ...] = (
     LEDGER_ROWS,
     POLICY,
     RELOAD_FAILURES,
+    LAST_GOOD,
+    EXEMPTION_EXPIRES,
+    AUDIT_ONLY,
     SERIES_DROPPED,
     LOG_DROPPED,
     INFLIGHT,

@@ -14,8 +14,10 @@ from proxy.domain.decision import Obligation
 from proxy.domain.errors import (
     Busy,
     CallError,
+    ContentRefused,
     Forbidden,
     NotFound,
+    PolicyNote,
     QuotaSpent,
     StoreAway,
     Unavailable,
@@ -27,7 +29,8 @@ from proxy.domain.row import Row
 from proxy.domain.upstream import BreakerRule, PriceOverride, Queue, Upstream
 from proxy.metering.prices import PriceBook
 from proxy.metering.table import PriceTable
-from proxy.policy.decide import Policy
+from proxy.policy.generation import Policy
+from proxy.policy.rule import PolicySet
 from proxy.steps import failover
 from proxy.steps.attempt import Attempt
 from proxy.steps.generation import Generation
@@ -65,7 +68,7 @@ class Stage:
             make_visit().generation.directory,
             Routes(upstreams),
             PriceBook(PriceTable.load(), upstreams),
-            Policy("41c9e02", ()),
+            Policy(PolicySet("41c9e02")),
         )
         self.visit: Visit = make_visit(generation=generation, principal=ANN)
         self.opens = False  # whether a head is passed on before the end
@@ -191,3 +194,24 @@ async def test_a_model_that_nobody_serves_is_told_with_names_like_it() -> None:
     only: Sequence[Upstream] = (Upstream("a", "openai", "https://a.example", models=("gpt-5.1",)),)
     with pytest.raises(NotFound, match=r"Did you mean gpt-5\.1"):
         await Stage(*only).serve("gpt-5.2")
+
+
+async def test_a_refusal_after_an_attempt_of_another_upstream_is_told_apart_from_the_attempt() -> None:
+    note = PolicyNote("org/no-secrets", "d_1")
+    stage = Stage(at("a"), at("b"), a=UpstreamFailed("x"), b=ContentRefused("withheld", policy=note))
+    with pytest.raises(ContentRefused):
+        await stage.serve()
+    assert stage.visit.rowed  # an answer that was withheld is told by its own attempt
+    assert [(row.refused, bool(row.why)) for row in stage.rows] == [(None, False), (note, True)]
+
+    async def held(hold: Hold, wishes: Sequence[Obligation]) -> Held:
+        if hold.id.endswith(":2"):
+            raise ContentRefused("refused", policy=note)
+        return await NoonMeters().hold(hold, wishes)
+
+    stage = Stage(at("a"), at("b"), a=UpstreamFailed("x"))
+    stage.world.meters.hold = held  # type: ignore[method-assign]  # the second time, it is refused
+    with pytest.raises(ContentRefused):
+        await stage.serve()
+    assert not stage.visit.rowed
+    assert stage.visit.attempts == 1

@@ -15,11 +15,14 @@ class Open:
 
     def __init__(self, hold: Hold | None) -> None:
         self.hold = hold
-        self._cost = 0
+        self._cost = self.kept_up = 0
 
     def so_far_nusd(self) -> int:
         self._cost += 1
         return self._cost
+
+    def keep_up(self) -> None:
+        self.kept_up += 1
 
 
 async def keep_until(leases: Leases, meters: NoonMeters, touches: int) -> None:
@@ -36,9 +39,11 @@ async def keep_until(leases: Leases, meters: NoonMeters, touches: int) -> None:
 async def test_an_open_attempt_is_refreshed_again_and_again_with_its_cost_so_far() -> None:
     meters, hold = NoonMeters(), make_hold(make_plan(BUDGET))
     leases = Leases(meters, 0.001)
-    leases.add(Open(hold))
+    attempt = Open(hold)
+    leases.add(attempt)
     await keep_until(leases, meters, 3)
     assert meters.touched[:3] == [(hold, 1), (hold, 2), (hold, 3)]
+    assert attempt.kept_up >= 2  # and has more held where that is not enough
 
 
 async def test_an_attempt_that_ended_is_refreshed_no_more_and_may_end_twice() -> None:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from proxy.config.settings import Budget
+from proxy.policy.generation import Policy
+from proxy.policy.rule import Mode, PolicySet, Selector
+from proxy.policy.terms import Budget as Spend
 from proxy.steps.limits import own_limits
 from tests.support.plans import ANN, NoonMeters, make_world
+from tests.support.rules import make_rule
 
 TERMS = Budget(10_000_000_000, "day", "Europe/Berlin", grace_millionths=100_000)
 
@@ -44,3 +50,18 @@ async def test_without_a_rule_there_is_no_limit_and_nobody_is_asked() -> None:
     meters = NoonMeters()
     assert await own_limits(make_world(meters=meters), ANN) == []
     assert meters.asked == []
+
+
+async def test_what_was_granted_by_command_is_part_of_limit_and_rest() -> None:
+    meters = NoonMeters(spent=12_000_000_000, granted=5_000_000_000)
+    (limit,) = await own_limits(make_world(meters=meters, budget=TERMS), ANN)
+    assert (limit.limit_nusd, limit.remaining_nusd) == (16_000_000_000, 4_000_000_000)
+
+
+async def test_budgets_about_some_models_are_told_and_those_in_audit_are_not() -> None:
+    terms = Spend(10_000_000_000, "day", "user")
+    some = make_rule(terms, "org/some", match=(Selector(models=("claude-*",)),))
+    quiet = make_rule(terms, "org/quiet", mode=Mode.AUDIT)
+    world = make_world()
+    world.generation = replace(world.generation, policy=Policy(PolicySet("g", (some, quiet))))
+    assert [(limit.rule, limit.mode) for limit in await own_limits(world, ANN)] == [("org/some", "enforce")]

@@ -12,22 +12,26 @@ from proxy.config.settings import Budget
 from proxy.dialects import routes
 from proxy.domain.ask import Ask, Features
 from proxy.domain.decision import Reserve
-from proxy.domain.errors import CapExceeded, Forbidden
+from proxy.domain.errors import CallError, CapExceeded, Forbidden
 from proxy.domain.upstream import PriceOverride, Upstream
 from proxy.metering.prices import PriceBook
 from proxy.metering.table import PriceTable
-from proxy.policy.decide import Policy
-from proxy.policy.rules.budget import BudgetRule
+from proxy.policy.draws import draw
+from proxy.policy.generation import Policy
+from proxy.policy.rule import Mode, PolicySet, Rule
+from proxy.policy.shorthand import budget_rule
+from proxy.policy.terms import Cap, Deny, Models, Require, Route, Terms
 from proxy.steps.generation import Generation
-from proxy.steps.planning import plan_of
+from proxy.steps.planning import _legible, plan_of
 from proxy.steps.visit import Plan
-from tests.support.plans import ANN, make_call, make_visit, make_world
+from tests.support.plans import ANN, NOON_US, FixedRequest, make_call, make_visit, make_world
+from tests.support.rules import make_rule
 
 PRICED = (PriceOverride(rates=(("input", 1_000), ("output", 2_000), ("per_search", 1))),)
 OPENAI = Upstream("openai", "openai", "https://api.openai.com/v1")
 
 
-def planned(path: str = "/v1/chat/completions", upstream: Upstream = OPENAI, **changes: object) -> Plan:
+def planned(path: str = "/v1/chat/completions", upstream: Upstream = OPENAI, *rules: Rule, **changes: object) -> Plan:
     match = routes.find("POST", path)
     assert match is not None
     generation = Generation(
@@ -35,7 +39,7 @@ def planned(path: str = "/v1/chat/completions", upstream: Upstream = OPENAI, **c
         make_visit().generation.directory,
         Routes((upstream,)),
         PriceBook(PriceTable.load(), (upstream,)),
-        Policy("41c9e02", ()),
+        Policy(PolicySet("41c9e02", rules)),
     )
     ask = Ask(match.endpoint, "gpt-5.1", b"{}", features=Features(texts=("hi " * 500,), text_bytes=1500, messages=1))
     visit = make_visit(generation=generation, principal=ANN)
@@ -57,12 +61,69 @@ def test_half_a_price_is_refused_with_the_half_that_is_missing() -> None:
     assert planned("/v1/embeddings", half).amounts.expected_nusd == 0
 
 
+def test_rules_are_asked_before_a_model_that_nobody_can_price_is_refused() -> None:
+    priced = PriceOverride(match="gpt-5-mini", rates=(("input", 1_000), ("output", 2_000)))
+    only_mini = msgspec.structs.replace(OPENAI, base_url="https://x.invalid", models=("gpt-*",), prices=(priced,))
+    with pytest.raises(Forbidden, match="no price at upstream"):
+        planned(upstream=only_mini)
+    plan = planned(CHAT_PATH, only_mini, make_rule(Route((("openai", "gpt-5-mini"),))))
+    assert (plan.model, plan.ask.model) == ("gpt-5-mini", "gpt-5.1")
+    assert plan.amounts.expected_nusd
+    half = msgspec.structs.replace(only_mini, prices=(msgspec.structs.replace(priced, match="gpt-5.1"),))
+    with pytest.raises(Forbidden, match=r"gpt-5-mini. has no price"):
+        planned(CHAT_PATH, half, make_rule(Route((("openai", "gpt-5-mini"),))))
+
+
+CHAT_PATH = "/v1/chat/completions"
+
+
+@pytest.mark.parametrize(
+    ("terms", "kind", "code"),
+    [
+        (Deny("No."), Forbidden, "policy_denied"),
+        (Models(deny=("gpt-*",)), Forbidden, "policy_denied"),
+        (Require(("purpose",)), CapExceeded, "tags_required"),
+        (Cap(max_input_tokens=1), CapExceeded, "context_length_exceeded"),
+    ],
+)
+def test_what_a_rule_refuses_is_told_in_its_row_of_the_refusals_table(
+    terms: Terms, kind: type[CallError], code: str
+) -> None:
+    with pytest.raises(kind) as refused:
+        planned(CHAT_PATH, OPENAI, make_rule(terms))
+    assert refused.value.code == code
+    note = refused.value.policy
+    assert note
+    assert (note.rule, note.decision, note.owner) == ("org/rule", "d_0196a1f2000000000000ff", "security@acme.example")
+
+
+def test_a_rule_s_ceiling_is_written_into_the_request_and_no_more_is_held_than_it_lets_through() -> None:
+    rule = make_rule(Cap(max_output_tokens=100, clamp=True))
+    free, clamped = planned(max_output=900), planned(CHAT_PATH, OPENAI, rule, max_output=900)
+    assert (free.max_output, clamped.max_output) == (None, 100)
+    assert planned(CHAT_PATH, OPENAI, rule, max_output=50).max_output is None
+    assert clamped.amounts.expected_tokens == free.amounts.expected_tokens - 800
+    assert clamped.amounts.expected_nusd < free.amounts.expected_nusd
+    assert (clamped.amounts.ceiling_nusd or 0) < (free.amounts.ceiling_nusd or 0)
+
+
+def test_the_facts_of_a_row_name_nobody() -> None:
+    assert b"ann" not in planned().facts_json
+
+
+def test_a_user_agent_that_is_no_text_is_kept_legible_and_short() -> None:
+    request = FixedRequest(headers={"user-agent": "curl/8\udcff" + "x" * 500})
+    assert _legible(request.header("user-agent")) == "curl/8?" + "x" * 121
+    assert _legible(None) == ""
+
+
 REMOTE = {"type": "image_url", "image_url": {"url": "https://x.example/secret.png"}}
 INLINE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
 
 
-def planned_under_max(path: str, members: dict[str, object]) -> Plan:
+def planned_under_max(path: str, members: dict[str, object], mode: Mode = Mode.ENFORCE) -> Plan:
     """The plan of a request whose budget holds the most that it can cost."""
+    rule = msgspec.structs.replace(budget_rule(Budget(10**9, "day", reserve=Reserve.MAX)), mode=mode)
     match = routes.find("POST", path)
     assert match is not None
     upstream = Upstream("u", match.dialect.family, "https://x.invalid", prices=PRICED)
@@ -71,7 +132,7 @@ def planned_under_max(path: str, members: dict[str, object]) -> Plan:
         make_visit().generation.directory,
         Routes((upstream,)),
         PriceBook(PriceTable.load(), (upstream,)),
-        Policy("41c9e02", (BudgetRule.of(Budget(10**9, "day", reserve=Reserve.MAX)),)),
+        Policy(PolicySet("41c9e02", (rule,))),
     )
     ask = match.dialect.understand(match, json.dumps(members).encode(), "", {})
     return plan_of(make_world(), make_visit(generation=generation, principal=ANN), make_call(), ask, upstream, 1)
@@ -137,6 +198,18 @@ def test_what_can_be_measured_passes_a_max_hold(path: str, members: dict[str, ob
     plan = planned_under_max(path, {"model": "m"} | members if path != GENERATE else members)
     assert plan.amounts.ceiling_nusd
     assert plan.max_output
+
+
+@pytest.mark.parametrize("mode", [Mode.AUDIT, Mode.WARN])
+def test_a_max_hold_that_is_not_in_force_is_not_felt_and_draws_the_best_that_is_known(mode: Mode) -> None:
+    unmeasured = planned_under_max(CHAT, {"model": "m", "messages": [{"role": "user", "content": [REMOTE]}]}, mode)
+    assert unmeasured.max_output is None
+    draws = [draw(wish, "acme", unmeasured.amounts, NOON_US).amount for wish in unmeasured.decision.obligations]
+    assert draws == [unmeasured.amounts.expected_nusd]
+    bounded = planned_under_max(CHAT, {"model": "m", "messages": [], "max_tokens": 700}, mode)
+    draws = [draw(wish, "acme", bounded.amounts, NOON_US).amount for wish in bounded.decision.obligations]
+    assert draws == [bounded.amounts.ceiling_nusd]
+    assert bounded.max_output is None
 
 
 def test_pictures_are_held_by_their_number_and_size_and_never_beyond_their_ceiling() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
+from proxy.domain.decision import Decision, Routed
 from proxy.domain.meter import HoldState, Level
 from proxy.domain.usage import UsageSource
 from proxy.ports import Headers
@@ -34,7 +36,7 @@ class Head:
 
 def admitted(*levels: Level) -> dict[bytes, list[bytes]]:
     """The headers about limits, for a plan that held a budget and a rate."""
-    plan = make_plan(BUDGET, RATE)
+    plan = make_plan(msgspec.structs.replace(BUDGET, warn_at=(80_000_000_000,)), RATE)
     pairs = receipt.headers(plan, Head(), make_hold(plan), held(*levels, state=HoldState.ADMITTED))
     return {name: [value for key, value in pairs if key == name] for name, _ in pairs}
 
@@ -78,7 +80,7 @@ def test_what_is_left_of_a_budget_is_said_with_its_reset_and_a_rate_is_no_budget
         (79_000_000_000, []),
         (80_000_000_000, [b"config/budget at 80%"]),
         (99_990_000_000, [b"config/budget at 99%"]),
-        (200_000_000_000, [b"config/budget at 100%"]),
+        (200_000_000_000, [b"config/budget is spent: $200.00 of $100.00, now in its grace"]),
     ],
 )
 def test_a_limit_that_is_nearly_used_up_is_warned_of(level: int, warning: list[bytes]) -> None:
@@ -110,3 +112,11 @@ def test_what_a_buffered_answer_cost_is_said_to_the_microdollar() -> None:
 )
 def test_the_attribution_is_one_line_of_latin_1(attribution: dict[str, str | None], text: bytes) -> None:
     assert receipt.attribution(make_plan(call=make_call(**attribution))) == text
+
+
+def test_a_call_that_was_sent_to_another_model_says_by_which_rule() -> None:
+    routed = Routed("growth/cheaper", "gpt-5-mini", "gpt-5.1")
+    plan = make_plan(decision=Decision("d_7Kq2", "41c9e02", route=routed))
+    found = dict(receipt.headers(plan, Head(), None, None))
+    assert found[b"x-tally-route"] == b"gpt-5.1 -> gpt-5-mini; rule=growth/cheaper"
+    assert b"x-tally-route" not in dict(receipt.headers(make_plan(), Head(), None, None))

@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proxy.domain.decision import Obligation
 from proxy.domain.errors import QuotaSpent, Throttled, Unavailable
 from proxy.domain.meter import HoldState, Level, Unit
-from proxy.steps.refusal import amount_text, refused_hold
+from proxy.policy.amount_words import amount_text
+from proxy.steps.refusal import refused_hold
 from tests.support.plans import BUDGET, PARALLEL, RATE, TOKENS, held, make_hold, make_plan
 
 
@@ -51,16 +53,38 @@ def test_a_budget_for_ever_never_resets_and_says_nothing_of_it() -> None:
     assert (error.policy.resets_at, error.policy.owner) == (None, None)
 
 
-@pytest.mark.parametrize(("wish", "rate"), [(RATE, "requests"), (PARALLEL, "requests"), (TOKENS, "tokens")])
+@pytest.mark.parametrize(("wish", "rate"), [(RATE, "requests"), (TOKENS, "tokens")])
 def test_a_short_wait_is_worth_trying_again_and_names_what_is_used_up(wish: object, rate: str) -> None:
-    assert wish in (RATE, PARALLEL, TOKENS)
-    plan = make_plan(RATE if wish is RATE else PARALLEL if wish is PARALLEL else TOKENS)
+    assert wish in (RATE, TOKENS)
+    plan = make_plan(RATE if wish is RATE else TOKENS)
     error = refused_hold(plan, make_hold(plan), held(over(60, 2_400_000)))
     assert isinstance(error, Throttled)
     assert (error.retry_after_s, error.param) == (2.4, rate)
     assert error.message.endswith("Room in 3 s.")
     assert error.policy is not None
     assert error.policy.resets_at == "2026-11-23T12:00:02+00:00"
+
+
+def test_whoever_waits_for_a_place_is_told_to_come_back_soon_and_given_no_time_that_nobody_knows() -> None:
+    plan = make_plan(PARALLEL)
+    error = refused_hold(plan, make_hold(plan), held(over(4, 1_000_000)))
+    assert isinstance(error, Throttled)
+    assert error.message.startswith("The limit org/parallel allows 4 calls at one time, and 4 run.")
+    assert (error.retry_after_s, error.param) == (2.0, "requests")
+    assert error.policy is not None
+    assert error.policy.resets_at is None
+
+
+@pytest.mark.parametrize("wish", [RATE, TOKENS, PARALLEL, BUDGET])
+def test_the_rule_s_own_words_and_its_owner_end_every_refusal(wish: Obligation) -> None:
+    told = {"message": "See the wiki.", "owner": "platform@acme.example", "told": "60 requests/min"}
+    plan = make_plan(msgspec.structs.replace(wish, **told))
+    error = refused_hold(plan, make_hold(plan), held(over(60, 2_400_000)))
+    assert error.message.endswith(" See the wiki. Ask platform@acme.example.")
+    assert error.policy is not None
+    assert error.policy.owner == "platform@acme.example"
+    if wish is RATE:
+        assert error.message.startswith("The limit org/rate allows 60 requests/min; 60 are in use. Room in 3 s.")
 
 
 @pytest.mark.parametrize("wait_us", [60_000_001, 3_600_000_000, -1])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import msgspec
 import pytest
 
 from proxy.domain.ask import Ask, Endpoint
@@ -13,6 +14,7 @@ from proxy.domain.errors import (
     CallError,
     ClientGone,
     Forbidden,
+    PolicyNote,
     QuotaSpent,
     Throttled,
     Unavailable,
@@ -35,6 +37,7 @@ from tests.support.plans import (
     make_plan,
     make_visit,
 )
+from tests.support.rules import FACTS
 
 ENDINGS = [
     (None, 200, (Outcome.OK, 200, None)),
@@ -121,6 +124,15 @@ def test_a_refused_call_leaves_attempt_0_that_says_why(
     assert (row.cost_nusd, row.held_nusd, row.charges, row.usage) == (0, 0, (), NO_USAGE)
     assert (row.model_requested, row.stream, row.decision, row.duration_ms) == ("gpt-5.1", True, "d_1", 1.5)
     assert (row.upstream, row.model) == (None, None)
+
+
+def test_a_refusal_by_a_rule_leaves_what_was_decided_on_the_rule_and_its_words() -> None:
+    note = PolicyNote("org/no", "d_1", owner="security@acme.example")
+    visit = make_visit(call=make_call(), decision=Decision("d_1", "g"), decided=FACTS)
+    row = refusal_row(visit, Forbidden("No.", policy=note), 1.5, ("refused 403  org/no",))
+    assert row is not None
+    assert (row.facts, row.refused, row.why) == (FACTS.canonical(), note, ("refused 403  org/no",))
+    assert refusal_row(visit, Forbidden("No."), 1.5) == msgspec.structs.replace(row, refused=None, why=())
 
 
 def test_a_request_that_was_never_understood_names_no_model() -> None:
