@@ -11,7 +11,7 @@ Imports only go down; ``lint-imports`` checks it. Siblings (``|``) do not know e
 
 =============  =====================================================================================================
 cli            the ``tallygate`` command, one file per group of commands
-app            composition root; the only file that names concrete classes
+app            composition root, the only room that names concrete classes; ``trial`` and ``replay`` of policies
 server         the caller's side, the only room that knows ``aiohttp.web``: listener, guards, gateway, supervisor
 pipeline       the walk of a call; reads from top to bottom
 steps          what the walk's steps are made of: the attempt that cannot be forgotten, the relay, the receipt
@@ -19,8 +19,8 @@ upstream       the only room with sockets to models: connection, pool, permits a
 stores         the only room that knows Redis: embedded engine, multiplexed connection, ``scripts/*.lua``
 journal        the record of every call in SQLite, its ordered settlement, and ``ledger``: rows of all machines in PostgreSQL
 telemetry      every metric's name and label in one table; logs
-policy         the decision point: facts in, decision and obligations out; ``rules/`` one file per verb
-dialects       one file per wire format: understand a request, tap usage out of an answer, write an error
+policy         the decision point: facts in, decision and obligations out; ``rules/`` one file per verb; ``content``: detectors
+dialects       one file per wire format: understand a request, tap usage, write an error; ``rewriting``: text inside streams
 metering       counting, estimate, calibration, prices, cost
 config         YAML into frozen values, with ``file:line:col`` on every mistake
 ports          one page: everything the walk asks of the world
@@ -42,10 +42,12 @@ gateway answers ``/livez``, ``/v1/me`` and the like itself and hands everything 
 ``failover.serve`` makes attempts, each at another upstream and each with these steps, until one answers or something
 was passed on to the caller. An upstream lends a permit first: a closed breaker and a free place, or a wait in its queue.
 
-5. *decide*: the policy sees the facts and answers yes or no, with obligations: meters that must hold first.
+5. *decide*: the policy sees the facts and answers yes or no, with obligations: meters that must hold first. Content rules
+   look through the prompt before anything of it is held, recorded or sent (``steps.screening``).
 6. *hold*: one script in the store holds every meter or none (``Attempt.__aenter__``).
 7. *forward*: the upstream request is rebuilt from an allow-list, with our credential.
-8. *meter*: the answer passes byte for byte, a tap beside it.
+8. *meter*: the answer passes byte for byte, a tap beside it; where content rules ask for it, its text is looked through and
+   redacted values come back (``steps.screened_answer``).
 9. *record, then settle*: leaving the attempt, however it is left, books the row (``Attempt.__aexit__``). The journal's
    writer commits it; only then do its charges go to the store, in the journal's order. Counters are a projection of
    journals: whatever the store loses is replayed. A process of its own ships rows to the ledger, where there is one.

@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 
+import msgspec
+
 from proxy.domain.errors import StoreAway
 from proxy.domain.meter import MeterKind
 from proxy.journal import entries
+from proxy.journal.amendments import granted
 from proxy.journal.books import JournalBooks
 from proxy.journal.reader import Reader
 from proxy.policy.decide import decide
@@ -45,14 +48,17 @@ class Audit:
     async def _look(self) -> None:
         world, org = self._world, self._world.generation.directory.org
         booked = await self._reader.run(entries.totals) if self._drift else {}
+        given = await self._reader.run(granted) if self._drift else {}
         apart, now_us = 0, world.meters.time_us()
-        for wish in decide(NOBODY, world.generation.policy, "").obligations:
-            if wish.kind is not MeterKind.BUDGET:
+        nobody = msgspec.structs.replace(NOBODY, org=org, clock=now_us // 1_000_000)
+        for wish in decide(nobody, world.generation.policy, "").obligations:
+            if wish.kind is not MeterKind.BUDGET or wish.scope != "org":  # nobody in particular has other budgets
                 continue
             key = meter_key(org, wish, period_at(wish.period, wish.timezone, now_us).name)
-            spent, held = await world.meters.spent(key)
-            left = max(0.0, (wish.limit - spent - held) / wish.limit) if wish.limit else 0.0
+            found = await world.meters.spent(key)
+            limit = wish.limit + found.granted
+            left = max(0.0, (limit - found.spent - found.held) / limit) if limit else 0.0
             self._accumulator.cell(metrics.BUDGET, wish.scope, wish.rule).set(left, at=world.clock.now())
-            apart += booked.get(key, 0) - spent
+            apart += booked.get(key, 0) - found.spent + given.get(key, 0) - found.granted
         if self._drift and self._books.behind == 0:  # at rest; in between, the difference is only what is on its way
             self._accumulator.cell(metrics.DRIFT).set(apart)

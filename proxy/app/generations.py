@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from proxy.app.contents import contents_of
+from proxy.app.policies import policy_of
 from proxy.config.passthrough_route import OneWay
 from proxy.config.problems import ConfigError, Problem
 from proxy.config.reading import Reading
@@ -19,8 +21,7 @@ from proxy.domain.upstream import PriceOverride, Upstream
 from proxy.metering.declared import DeclaredPrices
 from proxy.metering.prices import PriceBook, UnknownProvider
 from proxy.metering.table import PriceTable
-from proxy.policy.decide import Policy
-from proxy.policy.rules.budget import BudgetRule
+from proxy.policy.loaded import Loaded
 from proxy.steps.generation import Generation, Opening
 from proxy.telemetry.labels import Known
 
@@ -42,18 +43,33 @@ def demo_upstreams(base_url: str) -> tuple[Upstream, ...]:
     )
 
 
-def generation_of(reading: Reading, table: PriceTable, demo_url: str | None) -> Generation:
-    """Build a generation. Raises ``ConfigError`` for what only the price table could tell."""
+def generation_of(
+    reading: Reading,
+    table: PriceTable,
+    demo_url: str | None,
+    loaded: Loaded,
+    *,
+    audit_only: bool = False,
+    before: Generation | None = None,
+) -> Generation:
+    """Build a generation. ``loaded``: see ``app.policies``; ``audit_only``: no rule is felt; ``before``: the one in force.
+
+    Raises ``ConfigError`` for what only the price table could tell.
+    """
     settings = reading.settings
     upstreams = settings.upstreams + (demo_upstreams(demo_url) if demo_url else ())
     prices = prices_of(settings.source, upstreams, table)
-    rules = (BudgetRule.of(settings.budget),) if settings.budget else ()
+    routes = Routes(upstreams)
+    policy = policy_of(
+        reading, loaded, lambda family, model: bool(routes.candidates(family, model)), audit_only=audit_only
+    )
     return Generation(
-        id=reading.generation,
+        id=policy.said.generation,
         directory=reading.directory,
-        routes=Routes(upstreams),
+        routes=routes,
         prices=prices,
-        policy=Policy(reading.generation, rules),
+        content=contents_of(loaded.policy, before.content if before else None),
+        policy=policy,
         openings=openings_of(settings, table),
     )
 

@@ -13,11 +13,13 @@ import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
-from pathlib import Path
 
 import uvloop
 
+from proxy.app.following import Follower
+from proxy.app.handed import AUDIT_VARIABLE, DEMO_VARIABLE, STORE_VARIABLE
 from proxy.app.ledger import shipping
+from proxy.app.tasks import reporter, steadily
 from proxy.config.reading import Reading
 from proxy.config.settings import Settings
 from proxy.server import sockets
@@ -27,11 +29,12 @@ from proxy.server.supervisor import Supervisor
 from proxy.server.upstreams import upstream_page
 from proxy.stores.engine import Engine, cache_flags, store_flags
 from proxy.stores.engines import Engines
-from proxy.telemetry import files
+from proxy.telemetry import files, metrics
+from proxy.telemetry.accumulator import Accumulator
 from proxy.telemetry.logs import Log
 from proxy.upstream.demo import DemoServer
 
-STORE_VARIABLE, DEMO_VARIABLE = "TALLYGATE_STORE_URL", "TALLYGATE_DEMO_URL"  # from supervisor to workers
+AUDIT_ONLY = "no rule is felt (--audit-only)"
 
 
 def supervise(reading: Reading, log: Log, *, on_ready: Callable[[], None]) -> int:
@@ -75,21 +78,33 @@ async def _run(reading: Reading, engines: Engines, log: Log, on_ready: Callable[
     async with _demo(settings) as demo_url, shipping(settings, log) as missing:
         environment = {STORE_VARIABLE: store_url(settings), **({DEMO_VARIABLE: demo_url} if demo_url else {})}
         os.environ.update(environment)
+        accumulator = Accumulator(files.MetricFiles(settings.state / "metrics", "supervisor"))
+        follower = Follower(reading, log, accumulator)
+        unfelt = (AUDIT_ONLY,) if AUDIT_VARIABLE in os.environ else ()
+        accumulator.cell(metrics.AUDIT_ONLY).set(float(len(unfelt)))
+        accumulator.flush()
         supervisor = Supervisor(
-            partial(_command, settings.source), workers=settings.workers, drain=settings.drain, on_ready=on_ready
+            partial(_command, follower),
+            workers=settings.workers,
+            drain=settings.drain,
+            on_ready=on_ready,
+            on_hangup=follower.ask,
         )
         admin = await serve_admin(
             settings.admin,
             render=partial(files.render, settings.state / "metrics"),
-            readiness=lambda: supervisor.readiness.lacking(missing()),
+            readiness=lambda: supervisor.readiness.lacking((*unfelt, *missing(), *follower.degraded)),
             routes=[upstream_page(supervisor.upstreams)],
         )
         watching = asyncio.create_task(engines.watch(), name="engines")
+        following = asyncio.create_task(steadily(partial(follower.run, supervisor.reload), reporter(log)), name="files")
         try:
             code = await supervisor.run()
         finally:
             watching.cancel()
+            following.cancel()
             await admin.close()
+            accumulator.close()
     log.event("info", "stopped", code=code)
     return code
 
@@ -103,6 +118,10 @@ async def _demo(settings: Settings) -> AsyncIterator[str | None]:
         yield server.base_url
 
 
-def _command(config: Path, index: int, link: int) -> Sequence[str]:
+def _command(follower: Follower, index: int, link: int) -> Sequence[str]:
     """A worker's command line; the same program, so that there is one thing to install."""
-    return (sys.executable, "-m", "proxy", "worker", "--config", str(config), "--slot", str(index), "--link", str(link))
+    reading = follower.reading
+    return (
+        *(sys.executable, "-m", "proxy", "worker", "--config", str(reading.settings.source)),
+        *("--slot", str(index), "--link", str(link), "--generation", reading.generation),
+    )

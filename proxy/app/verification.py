@@ -14,7 +14,7 @@ from proxy.app.supervise import store_url
 from proxy.config.ledger_url import LedgerPlace
 from proxy.config.settings import Settings
 from proxy.domain.errors import StoreAway
-from proxy.journal.accounts import Accounts, accounts, counted
+from proxy.journal.accounts import Accounts, Figure, accounts, counted
 from proxy.journal.ledger import door, schema
 from proxy.journal.ledger.pages import count
 from proxy.journal.ledger.verify import Comparison, compare
@@ -29,7 +29,7 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
 
     machine: str
     accounts: Accounts
-    counters: Mapping[str, tuple[int, int]] | None  # budget: the journal's sum, the counter
+    counters: Mapping[Figure, tuple[int, int]] | None  # budget: the journal's sum, the counter
     no_counters: str = ""  # why they were not compared
     ledger: Comparison | None
     place: str = ""
@@ -67,7 +67,7 @@ def verified(
 
 def _counters(
     db: sqlite3.Connection, journal: Path, settings: Settings | None
-) -> tuple[Mapping[str, tuple[int, int]] | None, str]:
+) -> tuple[Mapping[Figure, tuple[int, int]] | None, str]:
     if settings is None or journal.parent.resolve() != settings.state.resolve():
         return None, "this is not the journal of the proxy that is configured here"
     if not settings.store.embedded:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
@@ -13,13 +14,19 @@ from proxy.cli.places import ConfigOption, config_path
 from proxy.config.directory import Directory
 from proxy.config.directory_loader import load_directory
 from proxy.config.loader import load_settings
+from proxy.config.policy_files import policy_paths
 from proxy.config.problems import ConfigError, Problem
 from proxy.config.settings import Engine, Settings
 from proxy.domain.money import format_usd
 
+if TYPE_CHECKING:
+    from proxy.policy.loaded import Loaded
+
 
 def check(config: ConfigOption = None) -> None:
-    """Read configuration and directory; tell every problem (exit status 2), or what they say on one screen.
+    """Read configuration, directory and policies; tell every problem (exit status 2), or what they say on one screen.
+
+    What a start would refuse is a problem: tests of the policies that fail, too.
 
     Examples:
     - `tallygate check`
@@ -27,6 +34,7 @@ def check(config: ConfigOption = None) -> None:
     - `tallygate check --config deploy/tallygate  # the folder of one, as a step of CI`
     """  # fmt: skip
     from proxy.app.generations import openings_of, prices_of  # noqa: PLC0415 - other commands start faster without it
+    from proxy.cli.policy.reading import read_policies  # noqa: PLC0415
     from proxy.metering.table import PriceTable  # noqa: PLC0415
 
     path = config_path(config)
@@ -36,7 +44,21 @@ def check(config: ConfigOption = None) -> None:
         openings_of(settings, table)
     except ConfigError as error:
         raise ConfigError([*error.problems, *_beside(path)]) from None
-    Console().print(_summary(settings, load_directory(settings.directory, b"")))
+    directory = load_directory(settings.directory, b"")
+    rows = [("policies", "none")]
+    if policy_paths(settings.policies):
+        rows = _policies(read_policies(None, None, path))
+        _examine(path)
+    Console().print(_summary(settings, directory, rows))
+
+
+def _examine(config: Path) -> None:
+    """Ask what a start asks, the tests of the policies included. Raises ``ConfigError`` for what it would refuse."""
+    from proxy.app.examination import examine  # noqa: PLC0415 - as above
+
+    verdict = examine(config)
+    if found := (*verdict.problems, *verdict.failing):
+        raise ConfigError(found)
 
 
 def _beside(config: Path) -> tuple[Problem, ...]:
@@ -50,7 +72,15 @@ def _beside(config: Path) -> tuple[Problem, ...]:
     return ()
 
 
-def _summary(settings: Settings, directory: Directory) -> Table:
+def _policies(loaded: Loaded) -> list[tuple[str, str]]:
+    """What they hold, and what in them was perhaps not meant."""
+    policy = loaded.policy
+    counts = f"{len(policy.rules)} rules, {len(policy.exemptions)} exemptions, {len(loaded.cases)} tests"
+    warnings = [str(one.problem).partition("\n")[0] for one in loaded.warnings if one.level == "warning"]
+    return [("policies", counts), *(("warning", told) for told in warnings)]
+
+
+def _summary(settings: Settings, directory: Directory, policies: list[tuple[str, str]]) -> Table:
     table = Table.grid(padding=(0, 2))
     rows = [
         ("configuration", str(settings.source)),
@@ -66,6 +96,7 @@ def _summary(settings: Settings, directory: Directory) -> Table:
             "",
             f"{directory.org}: {len(directory.teams)} teams, {len(directory.users)} users, {len(directory.keys)} keys",
         ),
+        *policies,
         *(("note", note) for note in settings.notes),
     ]
     for name, told in rows:

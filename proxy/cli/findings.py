@@ -32,11 +32,11 @@ def document(found: Findings) -> dict[str, object]:
             for name, day in sorted(found.accounts.days.items())
         ],
         "sums": [
-            {"meter": meter, "rows_usd": exact_usd(rows), "sum_usd": exact_usd(total)}
+            {"meter": str(meter), "rows_usd": exact_usd(rows), "sum_usd": exact_usd(total)}
             for meter, (rows, total) in found.accounts.apart.items()
         ],
         "counters": None if found.counters is None else [
-            {"meter": meter, "journal_usd": exact_usd(total), "counter_usd": exact_usd(counter)}
+            {"meter": str(meter), "journal_usd": exact_usd(total), "counter_usd": exact_usd(counter)}
             for meter, (total, counter) in found.counters.items()
         ],
         "ledger": None if ledger is None else {

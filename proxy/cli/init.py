@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path
 from string import Template
@@ -22,6 +22,7 @@ from proxy.config.replacing import create
 from proxy.config.settings import Settings
 
 _ORG, _TEAM, _PROJECT = "my-org", "my-team", "first-steps"
+POLICIES = ("README.md", "org.yaml", "tests/org.test.yaml")
 _TRY = {"openai": "gpt-5-mini", "demo": "demo-small"}
 
 
@@ -33,12 +34,19 @@ class FirstRun(msgspec.Struct, frozen=True):
     token: str | None = None
 
 
-def prepare(config: Path, environ: Mapping[str, str], names: Mapping[str, str] | None = None) -> FirstRun:
-    """Write the missing ones of the two files and a first key. Raises ``ConfigError``; safe to run again."""
+def prepare(
+    config: Path, environ: Mapping[str, str], names: Mapping[str, str] | None = None, *, policies: bool = False
+) -> FirstRun:
+    """Write the missing ones of the two files and a first key. Raises ``ConfigError``; safe to run again.
+
+    With a new configuration, or where ``policies`` asks for them, come the policies to start from, unless their folder exists.
+    """
     written = []
-    if _create(config, _template("tallygate.yaml")):
+    if is_new := _create(config, _template("tallygate.yaml")):
         written.append(config)
     settings = load_settings(config, environ)
+    if (is_new or policies) and not settings.policies.exists():
+        written += _default_policies(settings.policies)
     told = {"org": _ORG, "team": _TEAM, "project": _PROJECT, "user": _user(environ), **(names or {})}
     directory = Template(_template("directory.yaml")).substitute(told)
     parse_directory(directory.encode(), "the new directory", b"")  # names from the command line may not be names
@@ -71,7 +79,7 @@ def init(
         str | None, typer.Option(help="You; else the name you are logged in with.", show_default=False)
     ] = None,
 ) -> None:
-    """Write a commented tallygate.yaml and directory.yaml, and show a first key. Existing files are left alone.
+    """Write a commented tallygate.yaml, directory.yaml and policies to start from, and show a first key. What exists is left alone.
 
     Examples:
     - `tallygate init`
@@ -79,7 +87,7 @@ def init(
     - `tallygate init --org acme --team growth --user ann@acme.example`
     """  # fmt: skip
     names = {"org": org, "team": team, **({"user": user} if user else {})}
-    done = prepare(config_path(config), os.environ, names)
+    done = prepare(config_path(config), os.environ, names, policies=True)
     for path in done.written:
         typer.echo(f"wrote {path}")
     for note in done.settings.notes:
@@ -89,6 +97,18 @@ def init(
         return
     typer.echo("\nYour key is shown only now. Start `tallygate serve`, then paste into another shell:\n")
     typer.echo(lines_to_paste(done.settings, done.token))
+
+
+def _default_policies(folder: Path) -> Iterator[Path]:
+    """Write the set that refuses nothing yet, with its tests and a page on how to go on."""
+    for name in POLICIES:
+        path = folder / name
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError([Problem(str(path), 0, 0, "", f"cannot be written: {error.strerror}")]) from None
+        if _create(path, _template(f"policies/{name}")):
+            yield path
 
 
 def _template(name: str) -> str:

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from proxy.cli import check, demo, doctor, healthy, init, keys, ledger, report, serve, upstreams
+from proxy.cli import budget, check, demo, doctor, healthy, init, keys, ledger, policy, report, serve, upstreams
 from proxy.config.problems import ConfigError
 
 EXIT_CONFIG = 2
@@ -19,11 +19,17 @@ app = typer.Typer(
     rich_markup_mode="markdown",
 )
 COMMANDS = (serve.serve, demo.demo, init.init, check.check, doctor.doctor, healthy.healthy, upstreams.upstreams)
-GROUPS = ((keys.app, "keys"), (report.report_app, "report"), (ledger.app, "ledger"))
+GROUPS = (
+    (keys.app, "keys"),
+    (policy.app, "policy"),
+    (budget.app, "budget"),
+    (report.report_app, "report"),
+    (ledger.app, "ledger"),
+)
 
 for command in COMMANDS:
     app.command()(command)
-for part in (serve.worker, serve.shipper):
+for part in (serve.worker, serve.shipper, serve.examiner):
     app.command(hidden=True)(part)
 for group, name in GROUPS:
     app.add_typer(group, name=name)

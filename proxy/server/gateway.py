@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from proxy.pipeline import Pipeline
 from proxy.ports import Reply, Request
-from proxy.server.own import OwnPages
+from proxy.server.own import CALLS, DECISIONS, OwnPages
 
 
 class Gateway:
@@ -20,7 +20,7 @@ class Gateway:
             "/readyz": own.readyz,
             "/v1/me": own.me,
         }
-        self._calls = own.call
+        self._calls, self._decisions = own.call, own.decision
 
     async def __call__(self, request: Request, reply: Reply) -> None:
         """Answer one request; raises only cancellation."""
@@ -30,8 +30,8 @@ class Gateway:
         own = self._own.get(path)
         if own is not None:
             await own(request, reply)
-        elif path.startswith("/v1/calls/"):
-            await self._calls(request, reply)
+        elif path.startswith((CALLS, DECISIONS)):
+            await (self._calls if path.startswith(CALLS) else self._decisions)(request, reply)
         else:
             await self._walk(request, reply)
 

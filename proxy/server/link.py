@@ -1,6 +1,6 @@
 """The line between supervisor and worker: one inherited socket, one word a line.
 
-Down: ``drain``, ``now``, ``reload``, ``upstreams``. Up: ``ready``, ``degraded <phrases>``, ``upstreams <JSON>``. The end of the line is a message too: it tells
+Down: ``drain``, ``now``, ``reload <generation>``, ``upstreams``. Up: ``ready``, ``degraded <phrases>``, ``upstreams <JSON>``. The end of the line is a message too: it tells
 a worker that its supervisor died, however that happened, without signals that a service manager might send as well.
 """
 

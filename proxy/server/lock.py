@@ -75,8 +75,8 @@ def owner_of(folder: Path) -> str | None:
 
 
 @contextmanager
-def slot_lock(folder: Path, slot: int, wait_s: float) -> Iterator[None]:
-    """A worker's own lock, for its life: two that write one journal would give their rows the same numbers.
+def slot_lock(folder: Path, slot: int | str, wait_s: float) -> Iterator[None]:
+    """A worker's own lock, or a command's, for its life: two that write one journal would give their rows the same numbers.
 
     A worker outlives a supervisor that was killed, by what it takes to end its calls; the one that takes its place waits
     for it. Raises ``StateTaken`` when that takes longer than ``wait_s``.

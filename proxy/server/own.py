@@ -8,19 +8,21 @@ import msgspec
 
 from proxy import ports
 from proxy.dialects import address
-from proxy.domain.errors import CallError, NotFound, Unauthenticated
+from proxy.domain.decision_id import sought
+from proxy.domain.errors import CallError, NotFound
 from proxy.domain.money import format_usd
 from proxy.domain.principal import Principal
 from proxy.ports import Reply, Request
 from proxy.server import health
 from proxy.server.health import Readiness
 from proxy.server.plain_errors import Answer
+from proxy.steps.account import account
 from proxy.steps.errors import answer_to
 from proxy.steps.limits import own_limits
 from proxy.steps.world import World
 
 Page = Callable[[Request, Principal], Awaitable[Answer]]
-CALLS = "/v1/calls/"
+CALLS, DECISIONS = "/v1/calls/", "/v1/policy/decisions/"
 _JSON = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]
 
 
@@ -49,6 +51,10 @@ class OwnPages:
         """``/v1/calls/{request_id}``: one call of the key's own principal, with its attempts."""
         await self._answer(request, reply, self._call)
 
+    async def decision(self, request: Request, reply: Reply) -> None:
+        """``/v1/policy/decisions/{id}``: what was decided about one call of the key's own principal, and why."""
+        await self._answer(request, reply, self._decision)
+
     async def _me(self, _: Request, who: Principal) -> Answer:
         world = self._world
         limits = await own_limits(world, who)
@@ -66,6 +72,7 @@ class OwnPages:
             "limits": [
                 {
                     "rule": limit.rule,
+                    "mode": limit.mode,
                     "scope": limit.scope,
                     "limit_usd": format_usd(limit.limit_nusd),
                     "remaining_usd": None if limit.remaining_nusd is None else format_usd(limit.remaining_nusd),
@@ -77,8 +84,18 @@ class OwnPages:
         }
         return 200, _JSON, msgspec.json.encode(told)
 
+    async def _decision(self, request: Request, who: Principal) -> Answer:
+        named = sought(_last(request, DECISIONS))
+        row = await self._lookups.decided(named, who.pseudonym) if named else None
+        if row is None:
+            raise NotFound(
+                "There is no such decision about a call of yours; its id is the x-tally-decision of the answer, and the "
+                "x-request-id does as well."
+            )
+        return 200, _JSON, msgspec.json.encode(account(row, self._world.generation, who.user or ""))
+
     async def _call(self, request: Request, who: Principal) -> Answer:
-        request_id = request.raw_path.partition("?")[0].rpartition(CALLS)[2]
+        request_id = _last(request, CALLS)
         found = await self._lookups.find(request_id, who.pseudonym)
         if found is None:
             raise NotFound("There is no such call of yours; its id is the x-request-id of the answer.")
@@ -88,14 +105,16 @@ class OwnPages:
         try:
             if request.method != "GET":
                 raise NotFound("This path is only read: use GET.")
-            await reply.whole(*await page(request, self._principal(request)))
+            await reply.whole(*await page(request, await self._principal(request)))
         except CallError as error:
             await reply.whole(*answer_to(request, error))
 
-    def _principal(self, request: Request) -> Principal:
+    async def _principal(self, request: Request) -> Principal:
         world = self._world
-        key = address.credential(request.header, address.parse(request.raw_path))
-        who = world.generation.directory.principal_of(key, world.clock.now()) if key else None
-        if who is None:
-            raise Unauthenticated("No valid key. Send your key as `Authorization: Bearer …`.")
-        return who
+        credential = address.credential(request.header, address.parse(request.raw_path))
+        return await world.identity.principal(world.generation.directory, credential, world.clock.now())
+
+
+def _last(request: Request, behind: str) -> str:
+    """What the path names behind a prefix, with or without an attribution in front of it."""
+    return request.raw_path.partition("?")[0].rpartition(behind)[2]

@@ -1,7 +1,8 @@
 """The process that users start: keeps the workers alive, passes orders on, and ends them in order.
 
-It serves no calls. A crashed worker is started again, more slowly the more often it crashes, and never given up; a worker
-that refuses its configuration (exit code 2) ends everything, since starting it again would not change its mind.
+It serves no calls. A crashed worker is started again, more slowly the more often it crashes, and never given up; one that
+refuses its configuration (exit code 2) before any worker served ends everything, since starting it again would not change
+its mind. Later on it is tried again: the others serve with the last good one.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from proxy.server.worker_handle import WorkerHandle, how_it_ended
 
 _log = logging.getLogger(__name__)
 BAD_CONFIGURATION = 2
+OTHER_FILES = 75  # a worker's exit code: the files are not the generation that it was told
+WAITING = "a worker waits for the files to be mended"
 ANSWER_S = 2.0  # for a worker to say how its upstreams do: its loop may be busy
 
 WorkerCommand = Callable[[int, int], Sequence[str]]  # (index of the worker, file descriptor of its link) -> argv
@@ -49,20 +52,28 @@ class Supervisor:
         drain: Drain,
         backoff: Backoff | None = None,
         on_ready: Callable[[], None] | None = None,
+        on_hangup: Callable[[], None] | None = None,
         kill_after_s: float = 15.0,
     ) -> None:
-        """``on_ready`` is called once, when all workers serve. ``kill_after_s``: patience beyond the drain's own."""
+        """``on_ready`` is called once, when all workers serve. ``kill_after_s``: patience beyond the drain's own.
+
+        ``on_hangup`` is what SIGHUP does.
+        """
         self._command = command
         self._workers = workers
         self._drain = drain
         self._backoff = backoff or Backoff()
         self._on_ready = on_ready
+        self._on_hangup = on_hangup or self.reload
         self._kill_after_s = kill_after_s
         self._running: dict[int, WorkerHandle] = {}
         self._stopping = asyncio.Event()
         self._orders = 0
         self._killer: asyncio.TimerHandle | None = None
         self._exit_code = 0
+        self._served = False  # some worker did, once
+        self._waiting: set[int] = set()  # workers that cannot start with the files as they are
+        self._afresh = asyncio.Event()  # ends every pause between starts; each has one of its own time
 
     @property
     def readiness(self) -> Readiness:
@@ -71,10 +82,12 @@ class Supervisor:
             return Readiness(ready=False, reason="draining")
         ready = [worker for worker in self._running.values() if worker.ready]
         if not ready:
-            return Readiness(ready=False, reason="starting")
+            return Readiness(ready=False, reason=WAITING if self._waiting else "starting")
         degraded = dict.fromkeys(worker.degraded for worker in ready if worker.degraded)
         if len(ready) < self._workers:
             degraded[f"{len(ready)} of {self._workers} workers serve"] = None
+        if self._waiting:
+            degraded[WAITING] = None
         return Readiness(ready=True, degraded=tuple(degraded))
 
     @property
@@ -85,10 +98,10 @@ class Supervisor:
     async def run(self) -> int:
         """Start the workers, obey signals, and come back with the exit code when every worker has been reaped.
 
-        SIGTERM and SIGINT: drain; a second one: now; a third: kill. SIGHUP: reload.
+        SIGTERM and SIGINT: drain; a second one: now; a third: kill. SIGHUP: see ``on_hangup``.
         """
         loop = asyncio.get_running_loop()
-        signals = {signal.SIGTERM: self.stop, signal.SIGINT: self.stop, signal.SIGHUP: self.reload}
+        signals = {signal.SIGTERM: self.stop, signal.SIGINT: self.stop, signal.SIGHUP: self._on_hangup}
         for number, obey in signals.items():
             loop.add_signal_handler(number, obey)
         try:
@@ -106,6 +119,7 @@ class Supervisor:
         """Drain; when called again, end now; a third time, kill."""
         self._orders += 1
         self._stopping.set()
+        self._wake()
         match self._orders:
             case 1:
                 _log.info("stopping: not ready for %g s, then at most %g s for calls to end", *self._patience())
@@ -122,10 +136,15 @@ class Supervisor:
         words = await asyncio.gather(*[worker.upstreams(ANSWER_S) for worker in ready])
         return [*words, *[None] * (self._workers - len(ready))]
 
-    def reload(self) -> None:
-        """Have every worker read the configuration again."""
+    def reload(self, generation: str = "") -> None:
+        """Have every worker take this generation of the configuration; who could not start tries again at once."""
+        self._wake()
         for worker in self._running.values():
-            worker.say(link.RELOAD)
+            worker.say(link.RELOAD, generation)
+
+    def _wake(self) -> None:
+        self._afresh.set()
+        self._afresh = asyncio.Event()
 
     def _patience(self) -> tuple[float, float]:
         return self._drain.delay_s, self._drain.max_s
@@ -151,10 +170,14 @@ class Supervisor:
             code = await self._run_one(index)
             if self._stopping.is_set():
                 return
-            if code == BAD_CONFIGURATION:
+            if code == BAD_CONFIGURATION and not self._served:
                 self._exit_code = BAD_CONFIGURATION
                 self.stop()
                 return
+            if code in (BAD_CONFIGURATION, OTHER_FILES):
+                self._waiting.add(index)
+            else:
+                self._waiting.discard(index)
             lived_s = loop.time() - began
             crashes = 1 if lived_s > self._backoff.stable_s else crashes + 1
             delay_s = self._backoff.delay_s(crashes)
@@ -163,7 +186,8 @@ class Supervisor:
                 *(index, how_it_ended(code), lived_s, crashes, delay_s),
             )
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), delay_s)
+                await asyncio.wait_for(self._afresh.wait(), delay_s)
+                crashes = 0
 
     async def _run_one(self, index: int) -> int:
         try:
@@ -181,6 +205,8 @@ class Supervisor:
 
     def _changed(self) -> None:
         ready = sum(worker.ready for worker in self._running.values())
+        self._waiting -= {index for index, worker in self._running.items() if worker.ready}
+        self._served = self._served or ready > 0
         if ready == self._workers and self._on_ready is not None:
             self._on_ready()
             self._on_ready = None

@@ -31,8 +31,8 @@ class Work(Protocol):
 
     listener: Listener
 
-    def reload(self) -> None:
-        """Read the configuration again; must not raise."""
+    def reload(self, generation: str) -> None:
+        """Take this generation of the configuration; must not raise."""
         ...
 
     def upstreams(self) -> str:
@@ -99,9 +99,8 @@ async def _live(build: Build, end: socket.socket, drain: Drain) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, drain_asked.set)
-    loop.add_signal_handler(signal.SIGHUP, lambda: None)  # until there is something to reload
+    loop.add_signal_handler(signal.SIGHUP, lambda: None)  # the supervisor obeys it for all
     work = await build(life)
-    loop.add_signal_handler(signal.SIGHUP, work.reload)
     settle_memory()
     listening = asyncio.create_task(_listen(link, work, drain_asked, now_asked))
     life.serving()
@@ -120,7 +119,7 @@ async def _listen(link: Link, work: Work, drain_asked: asyncio.Event, now_asked:
     while (message := await link.next()) is not None:
         match message[0]:
             case word if word == RELOAD:
-                work.reload()
+                work.reload(message[1])
             case word if word == UPSTREAMS:
                 link.say(UPSTREAMS, work.upstreams())
             case word if word == DRAIN:

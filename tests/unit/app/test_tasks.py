@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from proxy.app.upkeep import steadily
+from proxy.app.tasks import steadily
 
 
 async def test_a_chore_that_dies_is_told_of_and_begins_again() -> None:

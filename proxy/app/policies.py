@@ -1,0 +1,92 @@
+"""The policies of a configuration, as the walk asks them: read, loaded, and joined by the shorthand ``budget:``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from proxy.app.known_models import every_upstream, known_of
+from proxy.config.policy_files import read_policy_files
+from proxy.config.problems import ConfigError, Problem
+from proxy.config.reading import Reading
+from proxy.metering.table import PriceTable
+from proxy.policy.content.pack import PACK
+from proxy.policy.generation import Policy
+from proxy.policy.load import load
+from proxy.policy.loaded import Level, Loaded, Remark
+from proxy.policy.rule import Mode, PolicySet, Rule
+from proxy.policy.shorthand import budget_rule
+from proxy.policy.terms import Cache, Waste
+
+Serves = Callable[[str, str], bool]
+AUDITED = "-audit"  # behind the name of a generation that is not felt
+
+
+def loaded_policies(reading: Reading, table: PriceTable, environ: Mapping[str, str], now: float) -> Loaded:
+    """Load the folder that the configuration names; no folder is no rules. Raises ``ConfigError`` with every problem."""
+    settings = reading.settings
+    files = read_policy_files(settings.policies)
+    known = known_of(every_upstream(settings.source, environ), table, (detector.full_name for detector in PACK))
+    try:
+        found = load(
+            files.policies,
+            reading.directory,
+            known,
+            tests=files.tests,
+            now=now,
+            generation=reading.generation,
+            whole=not files.problems,
+        )
+    except ConfigError as error:
+        raise ConfigError([*files.problems, *error.problems]) from None
+    if files.problems:
+        raise ConfigError(files.problems)
+    return remarked(found)
+
+
+def policy_of(reading: Reading, loaded: Loaded, serves: Serves, *, audit_only: bool = False) -> Policy:
+    """One generation of rules. ``serves``: whether an upstream of a family has a model; ``audit_only``: see ``audited``."""
+    budget = reading.settings.budget
+    rules: tuple[Rule, ...] = (budget_rule(budget, f"{reading.settings.source.name}: budget"),) if budget else ()
+    said = msgspec.structs.replace(loaded.policy, generation=reading.generation, rules=(*loaded.policy.rules, *rules))
+    if audit_only:
+        said = audited(said)
+    return Policy(said, uses=loaded.facts, serves=serves)
+
+
+def audited(policy: PolicySet) -> PolicySet:
+    """The same rules, none of which is felt: each says and counts what it would have done.
+
+    Their generation has a name of its own, so that nothing that was decided by one kind is told by the rules of the other.
+    """
+    rules = tuple(msgspec.structs.replace(rule, mode=Mode.AUDIT) for rule in policy.rules)
+    return msgspec.structs.replace(policy, generation=f"{policy.generation}{AUDITED}", rules=rules)
+
+
+def remarked(loaded: Loaded) -> Loaded:
+    """Add notes where rules, which all act otherwise, wait for a release that has what they speak of."""
+    waiting = (
+        (_caches, "answers are not cached by this release; the rule changes nothing yet"),
+        (
+            _asks_for_repeats,
+            "repeats are not counted by this release: redundancy is 0, and what needs more does not hold",
+        ),
+    )
+    told = []
+    for waits, why in waiting:
+        if (first := next((rule for rule in loaded.policy.rules if waits(rule)), None)) is not None:
+            file, _, line = first.place.rpartition(":")
+            told.append(Remark(Level.NOTE, Problem(file, int(line), 1, first.id, why)))
+    return msgspec.structs.replace(loaded, warnings=(*loaded.warnings, *told)) if told else loaded
+
+
+def _caches(rule: Rule) -> bool:
+    terms = rule.terms
+    return isinstance(terms, Cache) or (isinstance(terms, Waste) and any(rung.cache for rung in terms.then))
+
+
+def _asks_for_repeats(rule: Rule) -> bool:
+    terms = rule.terms
+    asked = [name for name, _ in terms.above] if isinstance(terms, Waste) else []
+    return any("redundancy" in name for name in (*asked, *(rule.when.facts if rule.when else ())))

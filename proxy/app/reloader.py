@@ -1,0 +1,114 @@
+"""A worker's part in a change of the configuration: build the generation that it is told of aside, then take it at once.
+
+Reading and building take a fifth of a second for 500 rules, in a thread. They share the interpreter with the loop, so
+while they last threads take turns ten times as often, and the collector, which stops everybody, waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+from proxy.config import reload
+from proxy.config.reading import Reading, reread
+from proxy.steps.generation import Generation
+from proxy.telemetry.logs import Log
+
+SWITCH_S = 0.0002  # what a call may wait for its turn, each time that it needs one
+AGAIN_S = 1.0  # an order is given once, so it is tried until it is obeyed or another one comes
+
+
+class _Elsewhere(Exception):
+    """The files are not, or no longer, what was found good; whoever watches them will say more."""
+
+
+class Reloader:
+    """Of one worker. ``reading`` is the one in force."""
+
+    def __init__(
+        self,
+        reading: Reading,
+        log: Log,
+        build: Callable[[Reading], Generation],
+        take: Callable[[Generation], None],
+        failed: Callable[[], None],
+    ) -> None:
+        """``build`` may raise ``ConfigError`` and is called in a thread, ``take`` on the loop; ``failed`` counts."""
+        self.reading = reading
+        self._log = log
+        self._build = build
+        self._take = take
+        self._failed = failed
+        self._told = ""
+        self._asked = asyncio.Event()
+        self._fault = ""
+
+    def ask(self, generation: str) -> None:
+        """Take this generation as soon as it is built."""
+        self._told = generation
+        self._asked.set()
+
+    async def run(self) -> None:
+        """Obey, for ever."""
+        while True:
+            await self._asked.wait()
+            self._asked.clear()
+            self._fault = ""
+            while not await self._obeyed():
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(AGAIN_S):
+                        await self._asked.wait()
+                    break
+
+    async def _obeyed(self) -> bool:
+        try:
+            fresh = await asyncio.to_thread(self._aside, self.reading, self._told)
+        except _Elsewhere:
+            return False
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the last good one stays
+            self._refuse(str(error) or type(error).__name__)
+            return False
+        if fresh is not None:
+            self.reading, generation = fresh
+            self._take(generation)
+        return True
+
+    def _refuse(self, fault: str) -> None:
+        """Tell it once, however often it is tried."""
+        if fault != self._fault:
+            self._fault = fault
+            self._failed()
+            self._log.event("error", "reload_failed", detail=fault, generation=self.reading.generation)
+
+    def _aside(self, last: Reading, told: str) -> tuple[Reading, Generation] | None:
+        """What to go on with; None where nothing changed. Raises ``ConfigError`` and ``_Elsewhere``."""
+        with _gently():
+            fresh = reread(last, os.environ)
+            if fresh.error is not None:
+                raise fresh.error
+            reading = fresh.reading
+            if reading.generation != told:
+                raise _Elsewhere
+            if reading.generation == last.generation and not fresh.change.taken:
+                return None
+            generation = self._build(reading)
+            if reload.changed(reading.paths(), reading.seen):
+                raise _Elsewhere
+            return reading, generation
+
+
+@contextmanager
+def _gently() -> Iterator[None]:
+    """Let other threads run soon, and nobody wait for the collector."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_S)
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+        sys.setswitchinterval(before)
