@@ -17,6 +17,7 @@ import urllib.request
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from tests.bench.cases import CASES, Case
@@ -109,7 +110,9 @@ def main() -> None:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tg-bench-")))
         up = stack.enter_context(upstream(folder))
         targets = [Target("direct", up, 0)]
-        targets += [stack.enter_context(make(folder, up)) for make in (nginx, envoy, tallygate)]
+        targets += [
+            stack.enter_context(make(folder, up)) for make in (nginx, envoy, tallygate, partial(tallygate, ruled=True))
+        ]
         if os.environ.get("PEERS"):
             targets.append(stack.enter_context(litellm(folder, up)))
         for number in range(rounds):
@@ -118,7 +121,7 @@ def main() -> None:
                     figure = measure(case, target, up, prompts, folder)
                     results[case][target.name].append(figure)
                     print(
-                        f"round {number + 1}/{rounds}  {case.name:15} {target.name:10} {figure.cpu:9.1f} µs  {figure.rate:9.0f}/s",
+                        f"round {number + 1}/{rounds}  {case.name:15} {target.name:20} {figure.cpu:9.1f} µs  {figure.rate:9.0f}/s",
                         file=sys.stderr,
                     )
     print(about())

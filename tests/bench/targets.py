@@ -162,10 +162,16 @@ keys: []
 
 
 @contextlib.contextmanager
-def tallygate(folder: Path, up: int) -> Iterator[Target]:
-    """Ourselves with key check, hold, settle, metering, journal, metrics and log line on; both engines counted."""
-    home = folder / "tallygate"
+def tallygate(folder: Path, up: int, *, ruled: bool = False) -> Iterator[Target]:
+    """Ourselves with key check, hold, settle, metering, journal, metrics and log line on; both engines counted.
+
+    ``ruled``: with the policies that this repository ships, else with one budget alone.
+    """
+    name = "Tallygate + policies" if ruled else "Tallygate"
+    home = folder / name.replace(" + ", "-").lower()
     home.mkdir()
+    if ruled:
+        shutil.copytree(Path(__file__).parents[2] / "policies", home / "policies")
     port = free_port()
     (home / "tallygate.yaml").write_text(TALLYGATE.format(port=port, admin=free_port(), folder=home, up=up))
     (home / "directory.yaml").write_text(DIRECTORY)
@@ -184,7 +190,7 @@ def tallygate(folder: Path, up: int) -> Iterator[Target]:
     process = start([*command, "serve"], GATEWAY_CORE, env=env, log=home / "log")
     try:
         wait_for(f"http://127.0.0.1:{port}/readyz")
-        yield Target("Tallygate", port, process.pid, found[0])
+        yield Target(name, port, process.pid, found[0])
     finally:
         stop(process, 30)
 

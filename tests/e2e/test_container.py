@@ -26,7 +26,7 @@ from tests.support.containers import (
 from tests.support.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.needs("podman")
-OURS_BYTES = 100_000_000  # on python:3.13-slim, which is some 125 MB: less than 250 MB together
+OURS_BYTES = 120_000_000  # on python:3.13-slim, which is some 125 MB: less than 250 MB together
 NOTHING = "0" * 16
 
 
@@ -61,7 +61,7 @@ def told(proxy: Container, key: str, path: str) -> Any:
         return json.load(answer)
 
 
-def test_the_image_adds_less_than_100_mb_and_nothing_that_installs_or_builds() -> None:
+def test_the_image_adds_less_than_120_mb_and_nothing_that_installs_or_builds() -> None:
     image = built_image()
     assert inspected(image)["Size"] - inspected(BASE)["Size"] < OURS_BYTES
     packages = podman("run", "--rm", "--entrypoint=sh", image, "-c", "ls /opt/tallygate/lib/python3.13/site-packages")

@@ -13,9 +13,10 @@ from tests.support.at_rest import wait_rest
 from tests.support.callers import ANSWERS, FAMILIES, ask, model_of, told, upstreams
 from tests.support.killing import all_serve
 from tests.support.listening import Heard
+from tests.support.policies import policy
 from tests.support.running import RunningProxy
 from tests.support.scripted import ScriptedUpstream
-from tests.support.scripts import head, pause, send
+from tests.support.scripts import head, joined, pause, send, whole
 from tests.support.waiting import until
 
 CALLS, ROOM, WORKERS = 1000, 100, 4
@@ -74,6 +75,45 @@ async def test_of_a_thousand_calls_at_once_over_four_workers_exactly_the_hundred
         for model, answer in heard.items():
             if model not in admitted:
                 check_refusal(model, answer)
+
+
+RACERS, LIMIT, HELD, COST = 120, 5_000_000_000, 100_000_000, 150_000_000  # nano-dollars
+RULES = """\
+  - name: expected
+    match: { models: ["anthropic-expected-*"] }
+    budget: { limit: { default: $9/day, "team:growth": $5/day }, per: team }
+  - name: most
+    match: { models: ["anthropic-most-*"] }
+    budget: { limit: $5/day, per: user, reserve: max }
+"""
+
+
+async def test_what_a_race_overshoots_is_nothing_under_max_and_else_what_those_that_ran_cost_beyond_what_was_expected(
+    tmp_path: Path,
+) -> None:
+    """A call may write a hundred tokens, for ten cents; where that is only expected, it writes half as many again."""
+    (tmp_path / "policies").mkdir()
+    (tmp_path / "policies" / "p.yaml").write_text(policy(RULES, "on_store_down: { meters: deny }\n"))
+    kinds = {"expected": 150, "most": 100}
+    with ScriptedUpstream() as scripted:
+        for kind, tokens in kinds.items():
+            body = ANSWERS["anthropic"] | {"usage": {"input_tokens": 5, "output_tokens": tokens}}
+            scripted.replies(joined(pause(0.3), whole(body)), path=f"/{kind}/v1/messages", always=True)
+        served = {
+            kind: f'{{ dialect: anthropic, base_url: "{scripted.base_url}/{kind}", models: ["anthropic-{kind}-*"], '
+            "prices: { input: 0, output: 1000 } }"
+            for kind in kinds
+        }
+        with RunningProxy(tmp_path, served, workers=2, budget="") as proxy:
+            await until(partial(all_serve, proxy))
+            async with asyncio.timeout(60):
+                await asyncio.gather(
+                    *(verdict(proxy, f"anthropic-{kind}-{number}") for number in range(RACERS) for kind in kinds)
+                )
+            rows = [row for row in wait_rest(proxy) if row.outcome is Outcome.OK]
+    spent = {kind: sum(row.cost_nusd for row in rows if kind in row.model_requested) for kind in kinds}
+    assert spent["most"] == LIMIT
+    assert LIMIT <= spent["expected"] <= LIMIT + LIMIT // HELD * (COST - HELD)
 
 
 async def verdict(proxy: RunningProxy, model: str) -> Heard:

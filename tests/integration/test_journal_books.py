@@ -5,19 +5,20 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from proxy.domain.amendment import Amendment, AmendmentKind, charge_of
 from proxy.domain.errors import StoreAway
 from proxy.domain.meter import Hold
 from proxy.domain.row import Outcome, Rank, Row
-from proxy.journal import entries
+from proxy.journal import books, entries
 from proxy.journal.books import JournalBooks
-from proxy.journal.log import open_log
+from proxy.journal.log import Log, open_log
 from proxy.journal.reader import Reader
 from proxy.journal.sweeper import Sweeper
 from proxy.journal.writer import Writer
@@ -28,7 +29,7 @@ from tests.support.settling import CountingStore
 class Worker:
     """One worker's books on a shared file and store."""
 
-    def __init__(self, path: Path, store: CountingStore, slot: int, workers: int) -> None:
+    def __init__(self, path: Path, store: CountingStore, slot: int | str, workers: int) -> None:
         self.events: list[tuple[str, str]] = []
         trouble: Callable[[str, str], None] = lambda event, what: self.events.append((event, what))  # noqa: E731
         self.reader = Reader(path)
@@ -365,3 +366,51 @@ async def test_at_rest_counters_equal_the_journal_whatever_happened(machine: Mac
     assert set(machine.store.reserved.values()) <= {0}
     for request_id, cost in life.booked.items():
         assert [(row.rank, row.cost_nusd) for row in await machine.rows(request_id)] == [(Rank.FINAL, cost)]
+
+
+async def test_what_a_command_wrote_and_could_not_settle_is_settled_by_the_worker_that_runs(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(books, "LOOK_S", 0.05)
+    await machine.start(slot=1, workers=2)
+    worker = await machine.start(slot=0, workers=2)
+    worker.books.book(*a_call("r1", 42))
+    await machine.rest()
+    with closing(open_log(machine.path, "budget")) as killed:
+        killed.amend(a_grant(5))
+        killed.amend(a_grant(6))
+    await until(lambda: machine.store.granted == {BUDGET: 11})
+    with closing(open_log(machine.path, "budget")) as again:
+        again.amend(a_grant(-1))
+    await until(lambda: machine.store.granted == {BUDGET: 10})
+    machine.store.forget()
+    await until(lambda: machine.store.granted == {BUDGET: 10} and machine.store.spent == {BUDGET: 42})
+
+
+async def test_a_command_and_a_worker_that_settle_at_once_count_once(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(books, "LOOK_S", 0.001)
+    await machine.start()
+    total = 0
+    for n in range(20):
+        command = Worker(machine.path, machine.store, "budget", 1)
+        await command.books.start()
+        await command.books.settled()
+        command.books.committed([await command.writer.run(partial(Log.amend, amendment=a_grant(n)))])
+        total += n
+        if n % 3:
+            await command.books.settled()
+        await command.close()
+        assert [event for event in command.events if event[0] != "journal_recovered"] == []
+        if n == 10:
+            machine.store.forget()
+    await until(lambda: machine.store.granted == {BUDGET: total})
+
+
+def a_grant(amount: int) -> Amendment:
+    kind = AmendmentKind.GRANT
+    return Amendment(
+        id="a", at=1.0, kind=kind, org="acme", rule="config/budget", scope="org", period="2026-11-23",
+        amount_nusd=amount, reason="r", by="b", account="b", charges=(charge_of(kind, BUDGET, amount, 1_795_500_000),),
+    )  # fmt: skip

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import os
 import signal
 import socket
+import sys
+from functools import partial
 from pathlib import Path
 
+from proxy.config.settings import Drain
+from proxy.server.supervisor import OTHER_FILES, WAITING, Backoff, Supervisor
 from tests.support.supervised import PATIENCE_S, Supervised, alive
+from tests.support.waiting import until
 
 
 class Stream:
@@ -193,3 +199,27 @@ def test_the_admin_listener_is_read_only_and_says_little(tmp_path: Path) -> None
         for method in ("POST", "PUT", "DELETE", "PATCH", "OPTIONS"):
             assert program.get("/metrics", admin=True, method=method)[0] == 405
             assert program.get("/nothing", admin=True, method=method)[0] == 405
+
+
+async def test_a_worker_that_waits_for_other_files_is_told_of_and_starts_with_the_next_good_order(
+    tmp_path: Path,
+) -> None:
+    starts = tmp_path / "starts"
+    starts.touch()
+    code = f"import sys; open(sys.argv[1], 'a').write('x'); sys.exit({OTHER_FILES})"
+    supervisor = Supervisor(
+        lambda _index, _link: [sys.executable, "-c", code, str(starts)],
+        workers=1,
+        drain=Drain(0, 0),
+        backoff=Backoff(first_s=3600, longest_s=3600),
+    )
+
+    async def waits(number: int) -> bool:
+        return len(starts.read_text()) == number and not supervisor.pids and supervisor.readiness.reason == WAITING
+
+    running = asyncio.create_task(supervisor.run())
+    await until(partial(waits, 1))
+    supervisor.reload("g2")
+    await until(partial(waits, 2))
+    supervisor.stop()
+    assert await running == 0

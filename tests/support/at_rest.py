@@ -5,12 +5,15 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 import redis
 
+from proxy.domain.meter import Charge, MeterKind
 from proxy.domain.row import Row
 from proxy.journal import entries
+from proxy.journal.amendments import amendments, granted
 from tests.support.ledger_truth import check_rest
 from tests.support.running import RunningProxy
 
@@ -30,7 +33,7 @@ def wait_rest(proxy: RunningProxy, store: Path | None = None, seconds: float = 1
         while True:
             rows = proxy.rows()
             try:
-                check_rest(raw, ORG, [charge for row in rows for charge in row.charges])
+                check_rest(raw, ORG, _charges(proxy, rows))
             except (AssertionError, redis.RedisError) as wrong:
                 if time.monotonic() > end:
                     log = proxy.log.read_text()[-3000:]
@@ -45,13 +48,21 @@ def wait_rest(proxy: RunningProxy, store: Path | None = None, seconds: float = 1
 
 def _check_balances(proxy: RunningProxy, rows: list[Row]) -> None:
     """The journal's own sums, which a flushed store would be given, are those of its rows."""
-    due: Counter[str] = Counter()
-    for row in rows:
-        for charge in row.charges:
-            due[charge.key] += charge.amount
-    base = sqlite3.connect(f"file:{proxy.home / 'state' / 'calls.db'}?mode=ro", uri=True, timeout=5)
-    try:
-        sums = entries.totals(base)
-    finally:
-        base.close()
-    assert {key: amount for key, amount in sums.items() if amount} == +due
+    due: Counter[tuple[str, MeterKind]] = Counter()
+    for charge in _charges(proxy, rows):
+        due[charge.key, charge.kind] += charge.amount
+    with closing(_journal(proxy)) as base:
+        for kind, sums in ((MeterKind.BUDGET, entries.totals(base)), (MeterKind.GRANT, granted(base))):
+            wanted = {key: amount for (key, of), amount in due.items() if of is kind and amount}
+            assert {key: amount for key, amount in sums.items() if amount} == wanted
+
+
+def _charges(proxy: RunningProxy, rows: list[Row]) -> list[Charge]:
+    """What all rows charge, grants and adjustments included."""
+    with closing(_journal(proxy)) as base:
+        by_hand = [charge for one in amendments(base) for charge in one.charges]
+    return [*by_hand, *(charge for row in rows for charge in row.charges)]
+
+
+def _journal(proxy: RunningProxy) -> sqlite3.Connection:
+    return sqlite3.connect(f"file:{proxy.home / 'state' / 'calls.db'}?mode=ro", uri=True, timeout=5)

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from random import Random
 from typing import Any, Final
 
 import msgspec
 
-from proxy.domain.meter import Charge, Draw, Expired, Gap, Hold, HoldState, MeterKind, Settlement, Unit
+from proxy.domain.decision import Obligation
+from proxy.domain.meter import Charge, Draw, Expired, Extension, Gap, Hold, HoldState, MeterKind, Settlement, Unit
 from proxy.stores.meters import StoreMeters
 from proxy.stores.settler import StoreSettler
 from proxy.stores.store import Store
@@ -22,7 +24,8 @@ from tests.support.paper_journal import PaperJournals
 ORG: Final = "acme"
 LEASE_S: Final = 1000.0
 PERIOD_S: Final = 3600
-JOURNALS: Final = "ABC"
+JOURNALS: Final = "ABCD"
+COMMAND: Final = "D"  # where commands write, and calls as well
 
 _MOVE = """
 local by_ms, by_us = tonumber(ARGV[1]), tonumber(ARGV[2])
@@ -68,9 +71,9 @@ class World:
     async def step(self) -> None:
         """Let one thing happen."""
         things: dict[Callable[[], Awaitable[None]], float] = {
-            self.begin: 30, self.touch: 8, self.end: 18, self.release: 6, self.crash: 0.7, self.claim: 8,
+            self.begin: 30, self.touch: 8, self.extend: 8, self.end: 18, self.release: 6, self.crash: 0.7, self.claim: 8,
             self.send: 25, self.deliver: 20, self.resend: 3, self.wait: 5, self.jump: 1, self.save: 4,
-            self.failover: 2.5, self.flush: 0.7, self.edit_policy: 1,
+            self.failover: 2.5, self.flush: 0.7, self.edit_policy: 1, self.amend: 4, self.command: 2,
         }  # fmt: skip
         (thing,) = self.random.choices(list(things), list(things.values()))
         await thing()
@@ -99,6 +102,25 @@ class World:
             self._meters(journal).touch(hold, self.random.randint(0, 50))
             await self._meters(journal).drain()
 
+    async def extend(self) -> None:
+        """A stream outgrows its hold, and more is held, once or twice; its worker hears of it or not."""
+        if self.live:
+            hold, journal = self.live[self.random.choice(list(self.live))]
+            draws = tuple(
+                msgspec.structs.replace(draw, amount=draw.amount + self.random.choice((0, 1, 40)))
+                if draw.kind is not MeterKind.PARALLEL
+                else draw
+                for draw in hold.draws
+            )
+            wishes = [
+                Obligation("r", d.kind, d.unit, "org", d.limit, on_outgrown=self.random.choice(("finish", "cut")))
+                for d in draws
+            ]
+            for _ in range(self.random.choice((1, 1, 2))):
+                answer = await self._meters(journal).extend(hold, draws, wishes)
+            if answer.state is Extension.HELD and self.random.random() < 0.8:
+                self.live[hold.id] = msgspec.structs.replace(hold, draws=draws), journal
+
     async def end(self) -> None:
         if self.live:
             hold_id = self.random.choice(list(self.live))
@@ -110,6 +132,27 @@ class World:
             if self.random.random() < 0.1:
                 charges = (*charges, Charge(f"{{{ORG}}}:m:added", MeterKind.BUDGET, 7))
             self.journals.end(journal, hold_id, charges)
+
+    async def amend(self) -> None:
+        """Somebody grants something, takes it back, or corrects what was spent, by a command that may end before it settles.
+
+        It writes to a journal of its own, or (nothing forbids it) to that of a worker.
+        """
+        draw = self.random.choice([draw for draw in self._budgets() if draw.kind is MeterKind.BUDGET])
+        kind = self.random.choice((MeterKind.GRANT, MeterKind.GRANT, MeterKind.BUDGET))
+        amount = self.random.choice((0, self.random.randint(-40, 200)))
+        self.journals.amend(
+            self.random.choice((COMMAND, COMMAND, "A")), Charge(draw.key, kind, amount, 0, draw.period_end)
+        )
+
+    async def command(self) -> None:
+        """A command and a worker settle the command's journal at the same time, each going by its own reading."""
+        settled = self.lanes[COMMAND].settled
+        if self.lanes[COMMAND].unsure or not (batch := self.journals.read(COMMAND, settled, 3)):
+            return
+        for settler in self.settlers:
+            with suppress(Gap):
+                await settler.settle(batch)
 
     async def release(self) -> None:
         """A hold is given up, or a worker says at last that one was."""
@@ -264,10 +307,20 @@ class World:
     def _draws(self) -> tuple[Draw, ...]:
         """What the policy of this generation wants: keys, limits and modes change from one to the next."""
         random, rule = self.random, self.generation % 3
+        tag = f"{{{ORG}}}:m:"
+        draws = [
+            *self._budgets(),
+            Draw(f"{tag}rate", MeterKind.RATE, Unit.TOKENS, random.randint(0, 50), 10**5, interval_us=1000),
+            Draw(f"{tag}live-{rule}", MeterKind.PARALLEL, Unit.CALLS, 1, 30, enforce=rule != 1),
+        ]
+        return tuple(random.sample(draws, random.randint(0, len(draws))))
+
+    def _budgets(self) -> list[Draw]:
+        random, rule = self.random, self.generation % 3
         start = (self._now_s() // PERIOD_S - (random.random() < 0.05)) * PERIOD_S
         since, until = start - self.offset_s, start + PERIOD_S - self.offset_s
         tag = f"{{{ORG}}}:m:"
-        draws = [
+        return [
             Draw(f"{tag}budget-total", MeterKind.BUDGET, Unit.NUSD, random.randint(0, 50), 10**12),
             Draw(
                 f"{tag}budget-{rule}:{start}",
@@ -278,10 +331,7 @@ class World:
                 period_start=since,
                 period_end=until,
             ),
-            Draw(f"{tag}rate", MeterKind.RATE, Unit.TOKENS, random.randint(0, 50), 10**5, interval_us=1000),
-            Draw(f"{tag}live-{rule}", MeterKind.PARALLEL, Unit.CALLS, 1, 30, enforce=rule != 1),
         ]
-        return tuple(random.sample(draws, random.randint(0, len(draws))))
 
     def _charge(self, draw: Draw, amount: int) -> Charge:
         return Charge(draw.key, draw.kind, amount, draw.interval_us, draw.period_end)

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from proxy.domain.meter import Charge
+from proxy.domain.meter import Charge, MeterKind
 
 
 def check_reserved(raw: Any, org: str) -> None:
@@ -27,16 +27,18 @@ def check_reserved(raw: Any, org: str) -> None:
 
 
 def check_rest(raw: Any, org: str, journals: Iterable[Charge]) -> None:
-    """Counters are the sum of the journals, and nothing is held."""
-    due: Counter[str] = Counter()
+    """Counters are the sum of the journals, grants are, too, and nothing is held."""
+    due: Counter[tuple[str, MeterKind]] = Counter()
     for charge in journals:
-        due[charge.key] += charge.amount
+        if charge.kind in (MeterKind.BUDGET, MeterKind.GRANT):
+            due[charge.key, charge.kind] += charge.amount
     for key, counter in _hashes(raw, f"{{{org}}}:m:*").items():
-        spent, reserved = int(counter.get(b"s", 0)), int(counter.get(b"r", 0))
-        assert spent == due[key], f"{key} shows {spent}, the journals say {due[key]}"
+        for kind, field in ((MeterKind.BUDGET, b"s"), (MeterKind.GRANT, b"g")):
+            shown, owed = int(counter.get(field, 0)), due.pop((key, kind), 0)
+            assert shown == owed, f"{field!r} of {key} shows {shown}, the journals say {owed}"
+        reserved = int(counter.get(b"r", 0))
         assert reserved == 0, f"{key}: {reserved} is still reserved"
-        del due[key]
-    assert not +due, f"not counted: {due}"
+    assert not any(due.values()), f"not counted: {due}"
     assert not [key for key in raw.keys(f"{{{org}}}:m:*") if raw.type(key) == b"zset"], "a lease is left"
     assert raw.zcard(f"{{{org}}}:open") == 0, "a hold is open"
     assert not [key for key, fields in _hashes(raw, f"{{{org}}}:h:*").items() if b"draws" in fields], "a hold is left"

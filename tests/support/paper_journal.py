@@ -53,6 +53,10 @@ class PaperJournals:
         self._write(name, Entry(hold_id, charges, swept=True))
         return None
 
+    def amend(self, name: str, charge: Charge) -> None:
+        """Write a grant or an adjustment, which ends no call."""
+        self._entries[name].append(Entry("", (charge,)))
+
     def read(self, name: str, after: int, limit: int) -> list[Settlement]:
         """The entries behind ``after``, as they stand now."""
         return [
@@ -63,12 +67,12 @@ class PaperJournals:
         ]
 
     def totals(self, *names: str) -> list[Charge]:
-        """What journals have spent, per budget."""
-        sums: Counter[tuple[str, int]] = Counter()
+        """What journals have spent and granted, per budget."""
+        sums: Counter[tuple[str, MeterKind, int]] = Counter()
         for charge in self._charges(names):
-            if charge.kind is MeterKind.BUDGET:
-                sums[charge.key, charge.period_end] += charge.amount
-        return [Charge(key, MeterKind.BUDGET, amount, 0, end) for (key, end), amount in sums.items()]
+            if charge.kind in (MeterKind.BUDGET, MeterKind.GRANT):
+                sums[charge.key, charge.kind, charge.period_end] += charge.amount
+        return [Charge(key, kind, amount, 0, end) for (key, kind, end), amount in sums.items()]
 
     def _charges(self, names: Sequence[str]) -> Iterator[Charge]:
         for name in names:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Awaitable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ from proxy.domain.ask import Ask
 from proxy.domain.call import Attribution, Call
 from proxy.domain.decision import Decision, Obligation
 from proxy.domain.errors import CallError, ClientGone, StoreAway, UpstreamFailed
-from proxy.domain.meter import Draw, Held, Hold, HoldState, Level, MeterKind, Unit
+from proxy.domain.meter import Draw, Extended, Extension, Held, Hold, HoldState, Level, MeterKind, Standing, Unit
+from proxy.domain.notice import Telling
 from proxy.domain.principal import Principal
 from proxy.domain.row import Row
 from proxy.domain.upstream import Upstream
@@ -26,17 +28,21 @@ from proxy.metering.outputs import OutputHistory
 from proxy.metering.prices import PriceBook
 from proxy.metering.table import PriceTable
 from proxy.metering.vocab import Vocabulary
-from proxy.policy.decide import Policy
 from proxy.policy.draws import Amounts, draw
-from proxy.policy.rules.budget import BudgetRule
+from proxy.policy.generation import Policy
+from proxy.policy.rule import PolicySet
+from proxy.policy.shorthand import budget_rule
 from proxy.ports import Answer, Body, Headers, OnSent
 from proxy.steps.generation import Generation
+from proxy.steps.identity import Identity
 from proxy.steps.leases import Leases
 from proxy.steps.upload_aside import Shelf
 from proxy.steps.visit import Plan, Visit
 from proxy.steps.world import World
 from proxy.upstream.catalog import UpstreamCatalog
+from proxy.upstream.key_sets import PublishedKeys
 from proxy.upstream.permits import UpstreamPermits
+from tests.support.paper_usage import PaperUsage
 
 NOON = 1_795_435_200  # 2026-11-23T12:00:00Z, a Monday
 NOON_US = NOON * 1_000_000
@@ -93,15 +99,27 @@ def held(*levels: Level, state: HoldState = HoldState.REFUSED, local: bool = Fal
     return Held(state, levels, NOON_US, local=local)
 
 
+@cache
+def vocabulary() -> Vocabulary:
+    """The vocabularies, read once."""
+    return Vocabulary()
+
+
+@cache
+def price_table() -> PriceTable:
+    """The price table, read once."""
+    return PriceTable.load()
+
+
 def make_generation(budget: Budget | None = None) -> Generation:
     """A generation with one upstream and at most one rule."""
-    rules = (BudgetRule.of(budget),) if budget else ()
+    rules = (budget_rule(budget),) if budget else ()
     return Generation(
         "41c9e02",
         Directory("acme"),
         Routes((UPSTREAM,)),
-        PriceBook(PriceTable.load(), (UPSTREAM,)),
-        Policy("41c9e02", rules),
+        PriceBook(price_table(), (UPSTREAM,)),
+        Policy(PolicySet("41c9e02", rules)),
     )
 
 
@@ -162,6 +180,9 @@ class Recorder:
     def decided(self, rule: str, mode: str, action: str) -> None:
         self.said.append((rule, (mode, action)))
 
+    def found(self, rule: str, mode: str, place: str, detector: str, count: int) -> None:
+        self.said.append((rule, (mode, place, detector, count)))
+
     def failed_over(self, upstream: Upstream) -> None:
         self.said.append(("failed over", upstream.name))
 
@@ -195,10 +216,11 @@ def make_visit(reply: Recorder | None = None, path: str = "/v1/chat/completions"
 class NoonMeters:
     """A store where it is noon: admits everything, knows what was spent, and notes what it is told."""
 
-    def __init__(self, spent: int = 0, reserved: int = 0, *, away: bool = False) -> None:
-        self.amounts, self.away = (spent, reserved), away
+    def __init__(self, spent: int = 0, reserved: int = 0, granted: int = 0, *, away: bool = False) -> None:
+        self.amounts, self.away = (spent, reserved, granted), away
         self.asked: list[str] = []
         self.held: list[Hold] = []
+        self.extended: list[tuple[Hold, tuple[Draw, ...]]] = []
         self.touched: list[tuple[Hold, int]] = []
         self.ended_at: list[tuple[Hold, int]] = []
         self.released: list[Hold] = []
@@ -210,11 +232,16 @@ class NoonMeters:
     def time_us(self) -> int:
         return NOON_US
 
-    async def spent(self, key: str) -> tuple[int, int]:
+    async def spent(self, key: str) -> Standing:
         self.asked.append(key)
         if self.away:
             raise StoreAway
-        return self.amounts
+        return Standing(*self.amounts)
+
+    async def extend(self, hold: Hold, draws: Sequence[Draw], wishes: Sequence[Obligation]) -> Extended:
+        assert len(draws) == len(wishes)
+        self.extended.append((hold, tuple(draws)))
+        return Extended(Extension.HELD)
 
     def touch(self, hold: Hold, so_far_nusd: int) -> None:
         self.touched.append((hold, so_far_nusd))
@@ -224,6 +251,19 @@ class NoonMeters:
 
     def release(self, hold: Hold) -> None:
         self.released.append(hold)
+
+
+class PaperNotices:
+    """Notes what is told."""
+
+    def __init__(self) -> None:
+        self.told: dict[str, Telling] = {}
+
+    def knows(self, once: str) -> bool:
+        return once in self.told
+
+    def tell(self, telling: Telling) -> None:
+        self.told[telling.once] = telling
 
 
 class PaperBooks:
@@ -280,15 +320,18 @@ def make_world(gauge: Recorder | None = None, meters: NoonMeters | None = None, 
 
     return World(
         generation=make_generation(budget),
+        identity=Identity(PublishedKeys(CutWire(), lambda: 0.0, lambda *_: None)),
         clock=NoonClock(),
         new_id=lambda: REQUEST_ID,
         wire=CutWire(),
         permits=UpstreamPermits(lambda: 0.0),
         catalog=UpstreamCatalog(CutWire(), lambda: 0.0),
         meters=meters,
+        usage=PaperUsage(),
         books=PaperBooks(),
         gauge=gauge,
-        estimator=Estimator(Vocabulary()),
+        notices=PaperNotices(),
+        estimator=Estimator(vocabulary()),
         outputs=OutputHistory(),
         leases=Leases(meters, 0.001),
         later=later,

@@ -63,6 +63,8 @@ def openai_like(base_url: str, *, models: str = '"*"', prices: str = "{ input: 1
 class RunningProxy:
     """Start with ``with``; ends itself and everything it started."""
 
+    options: tuple[str, ...] = ()  # of ``serve``
+
     def __init__(
         self,
         home: Path,
@@ -112,7 +114,12 @@ class RunningProxy:
         """Start, and return when it answers."""
         out = self.log.open("ab")
         self.process = subprocess.Popen(
-            [TALLYGATE, "serve"], env=self._env, cwd=self.home, stdout=out, stderr=out, start_new_session=True
+            [TALLYGATE, "serve", *self.options],
+            env=self._env,
+            cwd=self.home,
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
         )
         out.close()
         end = time.monotonic() + 60

@@ -13,7 +13,7 @@ from proxy.domain.meter import Charge, Expired, Gap, Hold, MeterKind, Settlement
 
 
 class CountingStore:
-    """Budgets only. ``spent`` and ``reserved`` are by meter key; ``applied_of`` by (org, journal)."""
+    """Budgets only. ``spent``, ``granted`` and ``reserved`` are by meter key; ``applied_of`` by (org, journal)."""
 
     def __init__(self) -> None:
         self.away = False
@@ -24,6 +24,7 @@ class CountingStore:
     def forget(self) -> None:
         """A new engine, or a flush."""
         self.spent: dict[str, int] = {}
+        self.granted: dict[str, int] = {}
         self.reserved: dict[str, int] = {}
         self.applied_of: dict[tuple[str, str], int] = {}
         self.holds: dict[str, Hold] = {}
@@ -34,7 +35,7 @@ class CountingStore:
 
     def picture(self) -> dict[str, object]:
         """A copy of all that is kept, as a replica would have it."""
-        kept = ("spent", "reserved", "applied_of", "holds", "so_far", "claimed", "swept", "final")
+        kept = ("spent", "granted", "reserved", "applied_of", "holds", "so_far", "claimed", "swept", "final")
         return copy.deepcopy({name: getattr(self, name) for name in kept})
 
     def fall_back(self, picture: dict[str, object]) -> None:
@@ -108,6 +109,8 @@ class CountingStore:
         for charge in charges:
             if charge.kind is MeterKind.BUDGET:
                 self.spent[charge.key] = self.spent.get(charge.key, 0) + sign * charge.amount
+            if charge.kind is MeterKind.GRANT:
+                self.granted[charge.key] = self.granted.get(charge.key, 0) + sign * charge.amount
 
     def _give_back(self, hold_id: str) -> Hold | None:
         hold = self.holds.pop(hold_id, None)

@@ -43,7 +43,7 @@ class Toy:
         self.listener = await serve(self._handle, sockets=sockets.bind(Address("127.0.0.1", port)))
         return self
 
-    def reload(self) -> None:
+    def reload(self, _: str) -> None:
         """Leave a trace."""
         with (self._state / "reloaded").open("a") as trace:
             trace.write(f"{os.getpid()}\n")
