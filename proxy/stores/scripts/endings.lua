@@ -56,7 +56,8 @@ local function bury(key, field, value, ttl_s)
   redis.call('EXPIRE', key, int(ttl_s))
 end
 
--- Counted now or before, a sweep leaves its charge where a final entry will look for it.
+-- A sweep leaves its charge where a final entry will look for it. One whose number was counted before and that left nothing
+-- is an old reading: its row had been replaced by then, and what was counted under its number was neutral.
 local function sweep(entry, key, grave, held, counts, in_sums)
   local draws, swept, final = held[1], held[4], held[5]
   if draws then give_back(entry.id, draws, held[2], entry.actual) end
@@ -64,7 +65,7 @@ local function sweep(entry, key, grave, held, counts, in_sums)
   if counts and not stands then charge(entry.charges, 1) end
   if in_sums and stands then charge(entry.charges, -1) end
   if draws then redis.call('DEL', key) end
-  if not final then bury(grave, 'swept', swept or entry.blob, KEPT_S) end
+  if not final and (swept or counts or in_sums) then bury(grave, 'swept', swept or entry.blob, KEPT_S) end
 end
 
 local function finish(entry, key, grave, held, counts)

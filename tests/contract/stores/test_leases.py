@@ -87,6 +87,17 @@ async def test_a_swept_hold_is_charged_and_leaves_a_tombstone(
     assert 34 * 86_400 < raw.ttl("{acme}:h:h1") <= 35 * 86_400
 
 
+async def test_an_old_reading_of_a_sweep_that_was_counted_as_neutral_takes_nothing_back(
+    meters: StoreMeters, settler: StoreSettler, raw: redis.Redis
+) -> None:
+    """Two processes settle one journal: one read its sweep before the final row replaced it, and comes second."""
+    await meters.hold(a_hold("h1", budget(400)))
+    await settler.settle([entry(1, "", journal="B")])
+    await settler.settle([entry(1, "h1", charge(budget(0), 100), journal="B", swept=True)])
+    await settler.settle([entry(1, "h1", charge(budget(0), 250))])
+    assert counters(raw) == (250, 0)
+
+
 async def test_a_late_settlement_takes_the_sweeps_charge_back(
     meters: StoreMeters, settler: StoreSettler, raw: redis.Redis
 ) -> None:
