@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from proxy.domain.decision import Reserve, StoreDown
+from proxy.domain.decision import Reserve
 
 NOBODY: Mapping[str, int] = {}
 ANY_FAMILY = "*"
@@ -141,9 +141,3 @@ def targets(terms: Terms) -> tuple[tuple[str, str], ...]:
     """Where a rule may send calls: (family or "*", model)."""
     route = terms.when_spent if isinstance(terms, Budget) else terms
     return route.to if isinstance(route, Route) else ()
-
-
-class OnStoreDown(msgspec.Struct, frozen=True):
-    """``on_store_down`` of a policy, for its meters."""
-
-    terms: StoreDown = StoreDown()

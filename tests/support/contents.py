@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
+import jiter
 import msgspec
 
 from proxy.domain.decision import Inspection
 from proxy.policy.content.detector import Detector
 from proxy.policy.content.ruling import Ruling, sides_of
+from proxy.policy.content.strings import replaced, texts
 
 KEY = "AKIA" + "QX3DZK7M2PLWTBNA"  # of nobody's account
 MAIL = "ada.lovelace@mail.example"
@@ -67,3 +69,14 @@ def make_wish(**changes: Any) -> Inspection:
 def ruling_of(detectors: Iterable[Detector], **changes: Any) -> Ruling:
     """What one rule about these detectors makes of findings."""
     return Ruling(sides_of([(make_wish(**changes), frozenset(one.full_name for one in detectors))]))
+
+
+def rewrite(body: bytes, replace: Callable[[str], str]) -> bytes:
+    """``body`` with every string that is looked at passed through ``replace``; all other bytes as they were.
+
+    Raises ``ValueError`` when ``body`` is no JSON, or has a member twice.
+    """
+    tree = jiter.from_json(body, catch_duplicate_keys=True, allow_inf_nan=False)
+    read = texts(tree)
+    changes = {number: new for number, old in enumerate(read) if old is not None and (new := replace(old)) != old}
+    return replaced(body, changes, read)

@@ -79,10 +79,6 @@ class Scanner:
             for match in self._matches(index, data, start)
         ]
 
-    def scan_all(self, texts: Sequence[str | None]) -> dict[int, tuple[Finding, ...]]:
-        """The findings of many texts by their index, none overlapping; without those that have none."""
-        return {index: resolve(hits) for index, hits in self.hits_all(texts).items()}
-
     def hits_all(
         self, texts: Sequence[str | None], among: Container[int] | None = None
     ) -> dict[int, tuple[Finding, ...]]:

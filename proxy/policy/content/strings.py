@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 from typing import Any, Final
 
-import jiter
 import msgspec
 
 from proxy.policy.content import base64_text
@@ -110,14 +109,3 @@ def replaced(body: bytes, changes: Mapping[int, str], read: Sequence[str | None]
 def _escapes(piece: bytes) -> bool:
     """Whether the quote after it is part of the string: an odd number of backslashes stands before it."""
     return (len(piece) - len(piece.rstrip(b"\\"))) % 2 == 1
-
-
-def rewrite(body: bytes, replace: Callable[[str], str]) -> bytes:
-    """``body`` with every string that is looked at passed through ``replace``; all other bytes as they were.
-
-    Raises ``ValueError`` when ``body`` is no JSON, or has a member twice.
-    """
-    tree = jiter.from_json(body, catch_duplicate_keys=True, allow_inf_nan=False)
-    read = texts(tree)
-    changes = {number: new for number, old in enumerate(read) if old is not None and (new := replace(old)) != old}
-    return replaced(body, changes, read)

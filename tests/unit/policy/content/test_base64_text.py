@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.policy.content.base64_text import read, written
-from proxy.policy.content.strings import rewrite
+from tests.support.contents import rewrite
 
 MEDIA = Random(1).randbytes(3000)
 KEY = "AKIAABCDEFGHIJKLMNOP"

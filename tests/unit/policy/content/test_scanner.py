@@ -39,13 +39,13 @@ def test_places_are_characters_whatever_stands_before(before: str) -> None:
 
 @given(st.lists(st.one_of(st.none(), TEXTS), max_size=12))
 def test_many_texts_are_scanned_as_each_by_itself(texts: list[str | None]) -> None:
-    alone = {index: found for index, text in enumerate(texts) if text and (found := SCANNER.scan(text))}
-    assert SCANNER.scan_all(texts) == alone
+    alone = {index: tuple(hits) for index, text in enumerate(texts) if text and (hits := SCANNER.hits(text))}
+    assert SCANNER.hits_all(texts) == alone
 
 
 def test_nothing_reaches_from_one_text_into_the_next() -> None:
     halves = ["aws_secret_access_key =", "wJalrXUtnFEMIaK7MDENGabPxRfiCYEXAMPdfKEYe"[:40], "4111 1111", "1111 1111"]
-    assert SCANNER.scan_all(halves) == {}
+    assert SCANNER.hits_all(halves) == {}
 
 
 @given(st.text(max_size=40))
@@ -61,7 +61,7 @@ def test_a_lone_surrogate_moves_no_place() -> None:
 
 def test_a_scanner_of_nothing_finds_nothing() -> None:
     assert Scanner([]).scan("bob@example.com") == ()
-    assert Scanner([]).scan_all(["bob@example.com"]) == {}
+    assert Scanner([]).hits_all(["bob@example.com"]) == {}
 
 
 def test_only_what_was_asked_for_is_found() -> None:

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.policy.content.strings import replaced, rewrite, texts
+from proxy.policy.content.strings import replaced, texts
+from tests.support.contents import rewrite
 
 STRINGS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 TREES = st.recursive(
