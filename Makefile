@@ -8,6 +8,7 @@ BENCH  := $(VENV)/.installed-bench
 CLIENTS := .venv-clients
 PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check install
 UV     ?= uv
+WORKERS ?= auto
 
 # Everything comes from the lock, by hash; the project itself is linked in, so that an edit is live.
 define install
@@ -39,7 +40,7 @@ run: $(RUN) ## start the proxy on the embedded engine
 	$(BIN)/tallygate serve
 
 test: $(DEV) lint ## linters, types, layers and every test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=loadfile
 
 lint: $(DEV) ## ruff, mypy strict, import contracts
 	$(BIN)/ruff check .
