@@ -40,7 +40,7 @@ run: $(RUN) ## start the proxy on the embedded engine
 	$(BIN)/tallygate serve
 
 test: $(DEV) lint ## linters, types, layers and every test
-	$(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=loadfile
+	$(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder
 
 lint: $(DEV) ## ruff, mypy strict, import contracts
 	$(BIN)/ruff check .

@@ -23,6 +23,7 @@ from tests.support.scripts import joined, pause, send, streamed
 from tests.support.waiting import until
 
 EVENTS = 4_000
+END = b"\r\n0\r\n\r\n"  # of a body in chunks; its connection stays for the next call
 RULES = """\
   - name: finish
     match: { models: ["openai-finish"] }
@@ -85,7 +86,7 @@ async def _streamed(proxy: RunningProxy, engine: Engine, model: str) -> bytes:
     answer = b""
     async with calling(proxy, model, stream=True) as caller:
         with suppress(ConnectionError):
-            while piece := await caller.reader.read(65536):
+            while not answer.endswith(END) and (piece := await caller.reader.read(65536)):
                 answer += piece
                 if answer.count(b'" the"') == 10:
                     await asyncio.sleep(0.3)  # the other one is held, too
