@@ -8,7 +8,7 @@ RE2 for ``matches``). This is the only file that knows it; what it says to peopl
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from types import MappingProxyType
@@ -77,6 +77,36 @@ class Expression:
 
     def __repr__(self) -> str:
         return f"Expression({self.source!r})"
+
+
+class Joint:
+    """Several conditions asked in one crossing to the engine, which costs as much as a condition does."""
+
+    __slots__ = ("_each", "_evaluate")
+
+    def __init__(self, each: tuple[Expression, ...], program: Any) -> None:
+        """Made by ``joined``."""
+        self._each = each
+        self._evaluate = program.eval
+
+    def hold(self, activation: Any) -> list[bool | None]:
+        """What ``Expression.holds`` says of each, in order. Where one breaks, each is asked by itself."""
+        try:
+            bits = self._evaluate(activation).value()
+        except RuntimeError:
+            bits = None
+        if bits.__class__ is not int:
+            return [one.holds(activation) for one in self._each]
+        return [bits >> at & 1 == 1 for at in range(len(self._each))]
+
+
+def joined(each: Sequence[Expression]) -> Joint | None:
+    """These conditions as one, a bit for each; None where the engine finds that too deep. Takes milliseconds."""
+    bits = " + ".join([f"((\n{one.source}\n) ? {1 << at} : 0)" for at, one in enumerate(each)])
+    try:
+        return Joint(tuple(each), _language().compile(bits))
+    except RuntimeError:
+        return None
 
 
 def compile_expression(source: str) -> Expression:

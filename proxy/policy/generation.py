@@ -10,6 +10,7 @@ import msgspec
 from proxy.policy import expr
 from proxy.policy.combine import Combined, fold
 from proxy.policy.facts import Facts
+from proxy.policy.polls import answers
 from proxy.policy.rule import PolicySet
 from proxy.policy.saying import Ground
 from proxy.policy.select import Rulebook, Selection, Serves
@@ -51,13 +52,11 @@ class Policy:
         chosen = self._selection(facts)
         if not chosen.asked:
             return chosen.always
-        views = Views(self._layout, facts)
-        sayings = []
-        for one in chosen.asked:
-            if one.when is None or (holds := one.when.holds(views.of(one.zone))):
-                sayings.append(one.say(facts))
-            else:
-                sayings.append(one.failed if holds is None else one.aside)
+        held = answers(chosen.polls, Views(self._layout, facts), len(chosen.asked))
+        sayings = [
+            one.say(facts) if holds else (one.failed if holds is None else one.aside)
+            for one, holds in zip(chosen.asked, held, strict=True)
+        ]
         return fold(chosen.always, sayings)
 
     def wants(self, facts: Facts) -> tuple[Wanted, ...]:

@@ -15,6 +15,7 @@ from proxy.domain.trace import Said
 from proxy.policy.combine import NOTHING, Combined, fold
 from proxy.policy.fits import fits
 from proxy.policy.index import Index
+from proxy.policy.polls import Poll, Polls
 from proxy.policy.rule import Exemption, Expression, PolicySet, Rule, Selector
 from proxy.policy.rules import VERBS
 from proxy.policy.saying import Bound, Granted, Ground, Say, Saying, note_of
@@ -42,6 +43,7 @@ class Selection(msgspec.Struct, frozen=True):
     asked: tuple[Asked, ...]
     since: float
     until: float
+    polls: tuple[Poll, ...] = ()  # of the conditions in ``asked``
     wanted: tuple[Wanted, ...] = ()  # whose recent usage the rules among them ask about
 
 
@@ -62,6 +64,7 @@ class Rulebook:
         self._exemptions = Index(_Exempt(one) for one in sorted(said.exemptions, key=lambda one: one.name))
         self._binds = {verb.name: verb.bind for verb in VERBS}
         self._layout = layout
+        self._polls = Polls()
         self._serves = serves
 
     def select(self, ground: Ground, at: float) -> Selection:
@@ -83,7 +86,14 @@ class Rulebook:
             else:
                 here.append(rule)
                 self._take(rule, ground, _granted(rule, exemptions), sayings, asked)
-        return Selection(fold(NOTHING, sayings), tuple(asked), window.since, window.until, wanted(here, ground))
+        return Selection(
+            always=fold(NOTHING, sayings),
+            asked=tuple(asked),
+            since=window.since,
+            until=window.until,
+            polls=self._polls.of(asked),
+            wanted=wanted(here, ground),
+        )
 
     def _take(self, rule: Rule, ground: Ground, granted: Granted, sayings: list[Saying], asked: list[Asked]) -> None:
         bound = Bound(rule, ground, specificity(rule.match), granted, self._serves)
