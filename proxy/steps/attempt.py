@@ -25,6 +25,7 @@ from proxy.steps.failure import failed, goes_on, retry_after_s, verdict
 from proxy.steps.holding import Taken, secure
 from proxy.steps.outgrowing import Outgrowing, can_outgrow
 from proxy.steps.reckoning import Bill, Reckoning, Uncounted
+from proxy.steps.refusal import used_up
 from proxy.steps.visit import Plan, Visit
 from proxy.steps.world import World
 
@@ -141,9 +142,7 @@ class Attempt:
     def cut(self) -> QuotaSpent | None:
         """Why the relay must end the stream now; None: it may go on."""
         if self._is_spent:
-            return QuotaSpent(
-                "The answer has used up all that was held for it; its budget holds the most a call can cost."
-            )
+            return used_up(self._plan.decision)
         return self._outgrowing.refusal if self._outgrowing is not None else None
 
     def keep_up(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime
 
-from proxy.domain.decision import Decision, Kind, Obligation
+from proxy.domain.decision import Decision, Kind, Obligation, Reserve
 from proxy.domain.errors import (
     CallError,
     CapExceeded,
@@ -52,6 +52,15 @@ def refused_hold(plan: Plan, hold: Hold, held: Held) -> CallError:
     return Unavailable(
         "The limits could not be checked just now; the call was not forwarded. Try again.", retry_after_s=1.0
     )
+
+
+def used_up(decision: Decision) -> QuotaSpent:
+    """The end of a stream that cost the most that a budget holds for a call, as providers' ceilings do not always hold."""
+    holds = [wish for wish in decision.obligations if wish.reserve is Reserve.MAX and wish.enforce]
+    rule, owner = (holds[0].rule, holds[0].owner) if holds else ("", "")
+    text = f"The answer has used up all that was held for it; {rule or 'its budget'} holds the most that a call can cost."
+    note = PolicyNote(rule=rule, decision=decision.id, owner=owner or None)
+    return QuotaSpent(f"{text} Ask {owner}." if owner else text, policy=note)
 
 
 def _refusal(plan: Plan, obligation: Obligation, amount: int, level: Level, now_us: int) -> CallError:

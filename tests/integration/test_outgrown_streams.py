@@ -31,6 +31,9 @@ RULES = """\
   - name: cut
     match: { models: ["openai-cut-*"] }
     budget: { limit: $2/day, per: model, on_outgrown: cut }
+  - name: most
+    match: { models: ["openai-most-*"] }
+    budget: { limit: $1000/day, per: model, reserve: max }
   - name: watched
     mode: audit
     match: { models: ["openai-watched-*"] }
@@ -136,6 +139,23 @@ async def test_where_its_rule_says_so_a_stream_without_room_is_cut_and_booked_tr
     row = row_of(proxy, "openai-cut-1")
     assert (row.outcome, row.error) == (Outcome.PROXY_ERROR, "insufficient_quota")
     assert row.cost_nusd == pytest.approx(events * TOKEN, rel=0.1)
+
+
+async def test_a_stream_that_passes_its_ceiling_is_cut_and_told_whose_budget_holds_the_most(
+    proxy: RunningProxy, scripted: ScriptedUpstream
+) -> None:
+    """Not every provider keeps to the ceiling that was written into the request."""
+    scripted.replies(streamed(long_stream() * 2, every=0.005))
+    answer = b""
+    async with calling(proxy, "openai-most-1", stream=True) as caller:
+        with suppress(ConnectionError):  # it ends without an end
+            while piece := await caller.reader.read(65536):
+                answer += piece
+    last = json.loads(answer.rpartition(b"data: ")[2].partition(b"\n")[0])
+    assert "p/most holds the most that a call can cost. Ask" in last["error"]["message"]
+    row = row_of(proxy, "openai-most-1")
+    assert row.refused is not None
+    assert (row.error, row.refused.rule) == ("insufficient_quota", "p/most")
 
 
 async def test_a_stream_that_keeps_to_its_hold_is_not_cut_although_the_budget_is_full(
