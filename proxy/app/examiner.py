@@ -17,7 +17,6 @@ from typing import NoReturn
 from proxy.app.examination import Verdict, unknown
 from proxy.app.generations import generation_of
 from proxy.app.handed import DEMO_VARIABLE
-from proxy.app.known_models import every_upstream
 from proxy.app.policies import loaded_policies
 from proxy.app.trial.ground import ground_of
 from proxy.app.trial.judge import judge
@@ -41,10 +40,10 @@ def verdict_on(config: Path, environ: Mapping[str, str]) -> Verdict:
     table = PriceTable.load()
     try:
         reading = read(config, environ, b"")
-        loaded = loaded_policies(reading, table, environ, time.time())
+        loaded = loaded_policies(reading, table, time.time())
         demo = environ.get(DEMO_VARIABLE, _NO_DEMO) if reading.settings.demo else None
         generation_of(reading, table, demo, loaded)
-        failing = tuple(_failing(reading, loaded, table, environ))
+        failing = tuple(_failing(reading, loaded, table))
     except ConfigError as error:
         return Verdict(problems=error.problems)
     except (EngineFailed, StoreAway) as error:
@@ -57,12 +56,11 @@ def verdict_on(config: Path, environ: Mapping[str, str]) -> Verdict:
     )
 
 
-def _failing(reading: Reading, loaded: Loaded, table: PriceTable, environ: Mapping[str, str]) -> Iterator[Problem]:
+def _failing(reading: Reading, loaded: Loaded, table: PriceTable) -> Iterator[Problem]:
     """Tests that fail and are not known to."""
     if not loaded.cases:
         return
-    settings = reading.settings
-    ground = ground_of(reading.directory, loaded, every_upstream(settings.source, environ), table)
+    ground = ground_of(reading.directory, loaded, reading.every_upstream, table)
     with virtual_meters() as meters:
         verdicts = judge(loaded.cases, ground, meters)
     for one in verdicts:

@@ -1,8 +1,8 @@
 """Watches the files of the configuration for all workers of a machine, and has them take what was found good.
 
-A change is examined whole, its tests included, by a process of its own; workers are told the name of the generation and
-take no other. Whatever is wrong, the last good one stays in force, which is said once in the log, and as long as it is so
-to probes and in the metrics.
+A change is examined whole, its tests included, by a process of its own; only what was found good is handed to workers.
+Whatever is wrong, the last good one stays in force, which is said once in the log, and as long as it is so to probes and
+in the metrics.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Follower:
     """One per machine. ``reading`` is the last good one."""
 
     def __init__(self, reading: Reading, log: Log, accumulator: Accumulator) -> None:
-        """``reading`` is what the workers begin with."""
+        """``reading`` is what was found good at the start."""
         self.reading = reading
         self._log = log
         self._accumulator = accumulator
@@ -51,8 +51,8 @@ class Follower:
         """Look now, changed or not (SIGHUP)."""
         self._asked.set()
 
-    async def run(self, order: Callable[[str], None]) -> None:
-        """Look once a second, for ever. ``order`` tells every worker to take a generation."""
+    async def run(self, order: Callable[[], None]) -> None:
+        """Look once a second, for ever. ``order`` has every worker take ``reading``."""
         while True:
             asked = await self._wait() or time.monotonic() >= self._again_at
             if asked or await asyncio.to_thread(reload.changed, self._paths, self._seen):
@@ -67,7 +67,7 @@ class Follower:
         self._asked.clear()
         return True
 
-    async def _follow(self, order: Callable[[str], None]) -> None:
+    async def _follow(self, order: Callable[[], None]) -> None:
         await asyncio.to_thread(_wait_for_quiet, self._paths)
         fresh = await asyncio.to_thread(reread, self.reading, os.environ)
         error = fresh.error
@@ -81,11 +81,9 @@ class Follower:
                 error = ConfigError(wrong)
             elif verdict.settled and verdict.generation == fresh.reading.generation:
                 self._take(fresh, verdict)
-                order(verdict.generation)
+                order()
             else:
                 return  # it is not what was examined: look again
-        elif error is None and self._fault:
-            order(self.reading.generation)  # the files are again what is in force: who waited for that can start
         self._paths, self._seen = fresh.reading.paths(), fresh.reading.seen
         self._again_s, self._again_at = AGAIN_S[0], math.inf
         if error is None:

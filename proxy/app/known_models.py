@@ -1,40 +1,22 @@
 """Which models and detectors a policy may name: what the configured upstreams serve, and what the price table knows.
 
 A name counts as known when somebody can be billed for it, so that ``gpt-5-mnii`` is a typo although ``gpt-*`` is served.
-Upstreams that are off for want of their key count, too: a policy must not be wrong on the machines that have no keys.
+Upstreams that are off for want of their key count, too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
-from pathlib import Path
 
-from proxy.config.loader import load_settings
 from proxy.domain.upstream import Upstream
 from proxy.metering.table import PriceTable, ProviderEntry
 from proxy.policy.globs import is_glob
 from proxy.policy.known import Known, KnownModels
 
-# Of a variable that is not set: good as a key, and as the address of a store.
-_UNSET = "embedded"
-
-
-class _Assumed(dict[str, str]):
-    """An environment in which every secret is set, so that no upstream is off."""
-
-    def get(self, name: str, default: str | None = None) -> str | None:  # type: ignore[override]  # narrower on purpose
-        """Give a stand-in for what is not set; our own switches stay as they are."""
-        return super().get(name) or (default if name.startswith("TALLYGATE_") else _UNSET)
-
-
-def every_upstream(source: Path, environ: Mapping[str, str]) -> tuple[Upstream, ...]:
-    """List the upstreams of a configuration, those without a key in ``environ`` included. Raises ``ConfigError``."""
-    return load_settings(source, _Assumed(environ)).upstreams
-
 
 def known_of(upstreams: Sequence[Upstream], table: PriceTable, detectors: Iterable[str]) -> Known:
-    """Gather what exists. ``upstreams``: see ``every_upstream``; ``detectors``: full names of the pack."""
+    """Gather what exists. ``upstreams``: see ``config.every_upstream``; ``detectors``: full names of the pack."""
     providers = {upstream.name: _provider(upstream, table) for upstream in upstreams}
     listed = frozenset(
         name for upstream in upstreams for name in _listed(upstream, providers[upstream.name], table)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import msgspec
 
-from proxy.app.known_models import every_upstream, known_of
-from proxy.config.policy_files import read_policy_files
+from proxy.app.known_models import known_of
+from proxy.config.policy_files import parse_policies
 from proxy.config.problems import ConfigError, Problem
 from proxy.config.reading import Reading
 from proxy.metering.table import PriceTable
@@ -23,11 +23,10 @@ Serves = Callable[[str, str], bool]
 AUDITED = "-audit"  # behind the name of a generation that is not felt
 
 
-def loaded_policies(reading: Reading, table: PriceTable, environ: Mapping[str, str], now: float) -> Loaded:
-    """Load the folder that the configuration names; no folder is no rules. Raises ``ConfigError`` with every problem."""
-    settings = reading.settings
-    files = read_policy_files(settings.policies)
-    known = known_of(every_upstream(settings.source, environ), table, (detector.full_name for detector in PACK))
+def loaded_policies(reading: Reading, table: PriceTable, now: float) -> Loaded:
+    """Load the policies as they were read; no folder is no rules. Raises ``ConfigError`` with every problem."""
+    files = parse_policies(reading.policies)
+    known = known_of(reading.every_upstream, table, (detector.full_name for detector in PACK))
     try:
         found = load(
             files.policies,

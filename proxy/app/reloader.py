@@ -1,6 +1,6 @@
-"""A worker's part in a change of the configuration: build the generation that it is told of aside, then take it at once.
+"""A worker's part in a change of the configuration: build a generation of what it is handed aside, then take it at once.
 
-Reading and building take a fifth of a second for 500 rules, in a thread. They share the interpreter with the loop, so
+Unpacking and building take a fifth of a second for 500 rules, in a thread. They share the interpreter with the loop, so
 while they last threads take turns ten times as often, and the collector, which stops everybody, waits.
 """
 
@@ -8,22 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-from proxy.config import reload
-from proxy.config.reading import Reading, reread
+from proxy.app.in_force import unpacked
+from proxy.config.reading import Reading
 from proxy.steps.generation import Generation
 from proxy.telemetry.logs import Log
 
 SWITCH_S = 0.0002  # what a call may wait for its turn, each time that it needs one
 AGAIN_S = 1.0  # an order is given once, so it is tried until it is obeyed or another one comes
-
-
-class _Elsewhere(Exception):
-    """The files are not, or no longer, what was found good; whoever watches them will say more."""
 
 
 class Reloader:
@@ -43,13 +38,13 @@ class Reloader:
         self._build = build
         self._take = take
         self._failed = failed
-        self._told = ""
+        self._told = b""
         self._asked = asyncio.Event()
         self._fault = ""
 
-    def ask(self, generation: str) -> None:
-        """Take this generation as soon as it is built."""
-        self._told = generation
+    def ask(self, in_force: bytes) -> None:
+        """Take this reading, see ``app.in_force``, as soon as it is built."""
+        self._told = in_force
         self._asked.set()
 
     async def run(self) -> None:
@@ -66,14 +61,12 @@ class Reloader:
 
     async def _obeyed(self) -> bool:
         try:
-            fresh = await asyncio.to_thread(self._aside, self.reading, self._told)
-        except _Elsewhere:
-            return False
+            reading, generation = await asyncio.to_thread(self._aside, self.reading, self._told)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the last good one stays
             self._refuse(str(error) or type(error).__name__)
             return False
-        if fresh is not None:
-            self.reading, generation = fresh
+        self.reading = reading
+        if generation is not None:
             self._take(generation)
         return True
 
@@ -84,21 +77,11 @@ class Reloader:
             self._failed()
             self._log.event("error", "reload_failed", detail=fault, generation=self.reading.generation)
 
-    def _aside(self, last: Reading, told: str) -> tuple[Reading, Generation] | None:
-        """What to go on with; None where nothing changed. Raises ``ConfigError`` and ``_Elsewhere``."""
+    def _aside(self, last: Reading, told: bytes) -> tuple[Reading, Generation | None]:
+        """What to go on with; no generation where nothing changed. Raises ``ConfigError``."""
         with _gently():
-            fresh = reread(last, os.environ)
-            if fresh.error is not None:
-                raise fresh.error
-            reading = fresh.reading
-            if reading.generation != told:
-                raise _Elsewhere
-            if reading.generation == last.generation and not fresh.change.taken:
-                return None
-            generation = self._build(reading)
-            if reload.changed(reading.paths(), reading.seen):
-                raise _Elsewhere
-            return reading, generation
+            reading = unpacked(told)
+            return reading, None if reading.same_as(last) else self._build(reading)
 
 
 @contextmanager

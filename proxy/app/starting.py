@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from proxy.app.examination import examine
-from proxy.config.policy_files import policy_paths
+from proxy.config.policy_paths import policy_paths
 from proxy.config.problems import ConfigError, Problem
 from proxy.config.reading import Reading, read
 

@@ -18,6 +18,7 @@ import uvloop
 
 from proxy.app.following import Follower
 from proxy.app.handed import AUDIT_VARIABLE, DEMO_VARIABLE, STORE_VARIABLE
+from proxy.app.in_force import packed
 from proxy.app.ledger import shipping
 from proxy.app.tasks import reporter, steadily
 from proxy.config.reading import Reading
@@ -84,7 +85,8 @@ async def _run(reading: Reading, engines: Engines, log: Log, on_ready: Callable[
         accumulator.cell(metrics.AUDIT_ONLY).set(float(len(unfelt)))
         accumulator.flush()
         supervisor = Supervisor(
-            partial(_command, follower),
+            _command,
+            lambda: packed(follower.reading),
             workers=settings.workers,
             drain=settings.drain,
             on_ready=on_ready,
@@ -118,10 +120,6 @@ async def _demo(settings: Settings) -> AsyncIterator[str | None]:
         yield server.base_url
 
 
-def _command(follower: Follower, index: int, link: int) -> Sequence[str]:
+def _command(index: int, link: int) -> Sequence[str]:
     """A worker's command line; the same program, so that there is one thing to install."""
-    reading = follower.reading
-    return (
-        *(sys.executable, "-m", "proxy", "worker", "--config", str(reading.settings.source)),
-        *("--slot", str(index), "--link", str(link), "--generation", reading.generation),
-    )
+    return (sys.executable, "-m", "proxy", "worker", "--slot", str(index), "--link", str(link))

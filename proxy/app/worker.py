@@ -7,7 +7,6 @@ walks, then the rows are committed and settled, then the store may go.
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import Sequence
 from functools import partial
@@ -160,9 +159,9 @@ class Worker:
             return Readiness(ready=False, reason="the journal cannot be written")
         return self._life.readiness
 
-    def reload(self, generation: str) -> None:
-        """Take the generation of this name, which was found good."""
-        self._reloader.ask(generation)
+    def reload(self, in_force: bytes) -> None:
+        """Take this reading, which was found good; see ``app.in_force``."""
+        self._reloader.ask(in_force)
 
     def upstreams(self) -> str:
         """How the upstreams do now, as JSON."""
@@ -187,7 +186,7 @@ class Worker:
 
     def _generation(self, reading: Reading, before: Generation | None = None) -> Generation:
         """What a reading means. Raises ``ConfigError``."""
-        loaded = loaded_policies(reading, self._table, os.environ, time.time())
+        loaded = loaded_policies(reading, self._table, time.time())
         return generation_of(reading, self._table, self._demo_url, loaded, audit_only=self._audit_only, before=before)
 
     def _next_generation(self, reading: Reading) -> Generation:

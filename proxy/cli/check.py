@@ -14,7 +14,7 @@ from proxy.cli.places import ConfigOption, config_path
 from proxy.config.directory import Directory
 from proxy.config.directory_loader import load_directory
 from proxy.config.loader import load_settings
-from proxy.config.policy_files import policy_paths
+from proxy.config.policy_paths import policy_paths
 from proxy.config.problems import ConfigError, Problem
 from proxy.config.settings import Engine, Settings
 from proxy.domain.money import format_usd

@@ -96,16 +96,11 @@ def shipper(
     raise typer.Exit(ship(state, link, setup(log_level, log_format)))
 
 
-def worker(
-    config: Annotated[Path, typer.Option()],
-    slot: Annotated[int, typer.Option()],
-    link: Annotated[int, typer.Option()],
-    generation: Annotated[str, typer.Option()],
-) -> None:
+def worker(slot: Annotated[int, typer.Option()], link: Annotated[int, typer.Option()]) -> None:
     """Run one worker; only ``serve`` calls this."""
     from proxy.app.work import work  # noqa: PLC0415 - as above
 
-    raise typer.Exit(work(config, slot, link, generation))
+    raise typer.Exit(work(slot, link))
 
 
 def examiner(config: Annotated[Path, typer.Option()]) -> None:

@@ -73,6 +73,19 @@ class Jwt(msgspec.Struct, frozen=True):
         return "jwt:" + _NO_ID.sub("-", host)[:_LONGEST_ID]
 
 
+class Listed(msgspec.Struct, frozen=True):
+    """All that makes a directory, as plain values: what one process hands to another."""
+
+    org: str
+    teams: tuple[Team, ...]
+    groups: frozenset[str]
+    users: tuple[User, ...]
+    keys: tuple[tuple[VirtualKey, Principal], ...]
+    repos: tuple[tuple[str, str], ...]
+    jwt: Jwt | None
+    secret: bytes
+
+
 class Directory:
     """One reading of ``directory.yaml``. Nothing in it changes."""
 
@@ -104,6 +117,25 @@ class Directory:
         self._by_digest = {key.digest: (key.digest, principal) for key, principal in pairs}
         # Compared with when nothing was found, so that a miss takes the steps of a hit.
         self._nobody = (bytes(32), Principal(key_id="", org=org, team="", pseudonym="", expires_at=0.0))
+
+    @classmethod
+    def of(cls, listed: Listed) -> Directory:
+        """Make the directory that gave ``listed``."""
+        return cls(**msgspec.structs.asdict(listed))
+
+    @property
+    def listed(self) -> Listed:
+        """All that makes it."""
+        return Listed(
+            org=self.org,
+            teams=tuple(self.teams.values()),
+            groups=self.groups,
+            users=tuple(self.users.values()),
+            keys=tuple((key, self._by_digest[key.digest][1]) for key in self.keys),
+            repos=tuple(self.repos.items()),
+            jwt=self.jwt,
+            secret=self._secret,
+        )
 
     def principal_of(self, key: str, now: float) -> Principal | None:
         """Return whom ``key`` stands for at ``now`` (unix seconds), or None: unknown and expired look the same."""

@@ -7,7 +7,8 @@ from pathlib import Path
 from proxy.config.directory import Directory, Team, User, VirtualKey
 from proxy.config.directory_checks import check, team_of
 from proxy.config.directory_shape import DirectoryShape, KeyShape
-from proxy.config.jwt_loader import load_jwt
+from proxy.config.jwt_loader import Nearby, load_jwt
+from proxy.config.look import Look
 from proxy.config.problems import ConfigError, Problem
 from proxy.config.pseudonym import pseudonym
 from proxy.config.shape import fit
@@ -15,11 +16,12 @@ from proxy.config.yaml_source import Source, parse_source, read_source
 from proxy.domain.principal import Principal
 
 
-def load_directory(path: Path, secret: bytes) -> Directory:
+def load_directory(path: Path, secret: bytes, look: Look | None = None) -> Directory:
     """Read the directory; ``secret`` is the state folder's, for pseudonyms. Raises ``ConfigError``."""
+    look = look or Look()
     if not path.exists():
         raise ConfigError([Problem(str(path), 0, 0, "", "there is no such file", "`tallygate init` writes one")])
-    return _directory(read_source(path), secret, path.parent.absolute())
+    return _directory(read_source(path, look), secret, Nearby(path.parent.absolute(), look))
 
 
 def parse_directory(raw: bytes, name: str, secret: bytes) -> Directory:
@@ -30,12 +32,12 @@ def parse_directory(raw: bytes, name: str, secret: bytes) -> Directory:
     return _directory(parse_source(raw, name), secret)
 
 
-def _directory(source: Source, secret: bytes, folder: Path | None = None) -> Directory:
+def _directory(source: Source, secret: bytes, nearby: Nearby | None = None) -> Directory:
     shape, problems = fit(DirectoryShape, source)
     jwt = None
     if shape is not None:
         problems += check(source, shape)
-        jwt = load_jwt(source, shape.jwt, folder, problems) if shape.jwt else None
+        jwt = load_jwt(source, shape.jwt, nearby, problems) if shape.jwt else None
     if shape is None or problems:
         raise ConfigError(problems)
     return Directory(

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from proxy.config.base_url import is_clear_text
+from proxy.config.look import Look
 from proxy.config.passthrough import Entry
 from proxy.config.passthrough_checks import in_force, misplaced
 from proxy.config.problems import ConfigError, Problem
@@ -33,12 +34,13 @@ def find_config(option: Path | None, environ: Mapping[str, str]) -> Path:
     return path / FILE if path.is_dir() else path
 
 
-def load_settings(path: Path, environ: Mapping[str, str]) -> Settings:
-    """Read the configuration. Raises ``ConfigError`` with every problem that was found."""
+def load_settings(path: Path, environ: Mapping[str, str], look: Look | None = None) -> Settings:
+    """Read the configuration, as ``look`` sees its files. Raises ``ConfigError`` with every problem that was found."""
     if not path.exists():
         raise ConfigError([Problem(str(path), 0, 0, "", "there is no such file", "`tallygate init` writes one")])
-    source = read_source(path)
-    around = Surroundings(path.parent.absolute(), environ)
+    look = look or Look()
+    source = read_source(path, look)
+    around = Surroundings(path.parent.absolute(), environ, look)
     shape, problems = fit(SettingsShape, source, {"surroundings": around})
     overrides = _overrides(environ, problems)
     if shape is None:

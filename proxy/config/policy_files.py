@@ -1,22 +1,30 @@
-"""Finds and reads the files of a policy folder: the only place where policies touch a disk.
+"""Reads the files of a policy folder, and tells policies from tests.
 
-In Kubernetes a mounted folder is a set of links into ``..data``, itself a link that is swapped when the content changes.
-It is followed once, so that one reading never mixes two versions. Names in messages stay those that people wrote.
+Their texts are kept as they were read, so that whoever is handed them makes the same rules of them.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
+from proxy.config.look import Look
 from proxy.config.problems import ConfigError, Problem
-from proxy.config.yaml_source import Source, read_source
+from proxy.config.yaml_source import Source, parse_source, unreadable
 
 TESTS = "tests"
-_SUFFIXES = {".yaml", ".yml"}
-_SWAPPED = "..data"
+
+
+class PolicyText(msgspec.Struct, frozen=True):
+    """A file of policies, not yet understood; ``name`` is what messages call it."""
+
+    name: str
+    raw: bytes
+    of_tests: bool
+    fault: str = ""  # why it could not be read
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,51 +36,40 @@ class PolicyFiles:
     problems: tuple[Problem, ...] = ()
 
 
-def read_policy_files(folder: Path, name: str | None = None) -> PolicyFiles:
-    """Read every YAML file below ``folder``, or that one file; no folder is no policies.
+def policy_texts(folder: Path, name: str | None = None, look: Look | None = None) -> tuple[PolicyText, ...]:
+    """Read every YAML file below ``folder``, or that one file, in the order of names; no folder is no policies.
 
-    ``name`` is what messages call the folder. Never raises for what the files hold.
+    ``name`` is what messages call the folder. Never raises.
     """
-    called = folder.name if name is None else name
+    called, look = folder.name if name is None else name, look or Look()
+    texts = []
+    for below, path in look.policies(folder):
+        file, of_tests = f"{called}/{below}" if below else called, TESTS in Path(below).parts[:-1]
+        try:
+            texts.append(PolicyText(file, look.read(path), of_tests))
+        except OSError as error:
+            texts.append(PolicyText(file, b"", of_tests, error.strerror or type(error).__name__))
+    return tuple(texts)
+
+
+def parse_policies(texts: Iterable[PolicyText]) -> PolicyFiles:
+    """Parse what was read. Never raises for what the files hold."""
     policies: list[Source] = []
     tests: list[Source] = []
     problems: list[Problem] = []
-    for below, path in policy_paths(folder):
+    for text in texts:
+        if text.fault:
+            problems.append(unreadable(text.name, text.fault))
+            continue
         try:
-            source = read_source(path, f"{called}/{below}" if below else called, credentials=False)
+            source = parse_source(text.raw, text.name, credentials=False)
         except ConfigError as error:
             problems += error.problems
         else:
-            (tests if TESTS in Path(below).parts[:-1] else policies).append(source)
+            (tests if text.of_tests else policies).append(source)
     return PolicyFiles(tuple(policies), tuple(tests), tuple(problems))
 
 
-def policy_paths(folder: Path) -> list[tuple[str, Path]]:
-    """List the files as (name below the folder, path to read), in the order of names; hidden ones are editors' own."""
-    if folder.is_file():
-        return [("", folder)]
-    swapped = folder / _SWAPPED
-    if not swapped.is_dir():
-        return sorted(_below(folder))
-    return sorted({**dict(_below(folder, links=False)), **dict(_below(swapped.resolve()))}.items())
-
-
-def _below(folder: Path, *, links: bool = True) -> Iterator[tuple[str, Path]]:
-    """List YAML files with their names; ``links``: those that are links, and in folders that are, too."""
-    for here, folders, files in os.walk(folder, followlinks=True):
-        folders[:] = sorted(
-            name for name in folders if _is_ours(Path(here, name), links=links) and not _loops(here, name)
-        )
-        for path in (Path(here, name) for name in files):
-            if path.suffix in _SUFFIXES and _is_ours(path, links=links):
-                yield path.relative_to(folder).as_posix(), path
-
-
-def _is_ours(path: Path, *, links: bool) -> bool:
-    return not path.name.startswith(".") and (links or not path.is_symlink())
-
-
-def _loops(here: str, name: str) -> bool:
-    """Tell a link to a folder that it stands in."""
-    path = Path(here, name)
-    return path.is_symlink() and Path(here).resolve().is_relative_to(path.resolve())
+def read_policy_files(folder: Path, name: str | None = None) -> PolicyFiles:
+    """Read and parse a folder, see ``policy_texts``."""
+    return parse_policies(policy_texts(folder, name))

@@ -10,6 +10,7 @@ from typing import Annotated
 
 from pydantic import PlainValidator, ValidationInfo
 
+from proxy.config.look import Look
 from proxy.config.masking import shown
 from proxy.domain.upstream import Secret
 
@@ -23,6 +24,7 @@ class Surroundings:
 
     folder: Path
     environ: Mapping[str, str]
+    look: Look = field(default_factory=Look)
     read: list[Path] = field(default_factory=list)
 
     def path(self, text: str) -> Path:
@@ -61,8 +63,7 @@ def _secret_of(around: Surroundings, name: str) -> str:
     path = around.path(name)
     around.read.append(path)
     try:
-        with path.open("rb") as file:
-            raw = file.read(MAX_SECRET_BYTES + 1)
+        raw = around.look.read(path)
         text = raw.decode("utf-8").strip()
     except OSError as error:
         raise ValueError(f"the file {shown(name)} cannot be read: {error.strerror}") from None

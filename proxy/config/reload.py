@@ -7,34 +7,16 @@ that the swap of Kubernetes' ``..data`` is seen, and seen whole; a file that was
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
 
-from proxy.config.policy_files import policy_paths
+from proxy.config.look import Fingerprint, Look, Stamp
 from proxy.config.settings import Settings
 
 RELOADABLE = ("upstreams", "passthrough", "demo", "directory", "policies", "budget")
 _ASIDE = ("source", "off", "notes", "files")  # describe the reading, not the proxy
-_TICK_NS = 2_000_000_000  # coarsest clock of a file system still met (git calls such files racily clean)
-
-
-class Stamp(msgspec.Struct, frozen=True):
-    """What a file looked like. A file that is not there has all zeros."""
-
-    mtime_ns: int = 0
-    size: int = 0
-    inode: int = 0
-    digest: bytes = b""
-    racy: bool = False  # written so shortly before it was read that the time alone proves nothing
-
-
-class Fingerprint(msgspec.Struct, frozen=True):
-    """The looks of several files, folders taken with the YAML files below them."""
-
-    stamps: dict[str, Stamp]
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -51,15 +33,16 @@ class Change(msgspec.Struct, frozen=True):
 
 def fingerprint(paths: Iterable[Path]) -> Fingerprint:
     """Look at every file now, contents included."""
-    return Fingerprint({name: _stamp(path) for name, path in _files(paths)})
+    return Look().fingerprint(paths)
 
 
 def changed(paths: Iterable[Path], last: Fingerprint) -> bool:
     """Tell whether any file differs in content from ``last``, or came or went. A mere ``touch`` is no change."""
-    now = dict(_files(paths))
+    look = Look()
+    now = dict(look.files(paths))
     if now.keys() != last.stamps.keys():
         return True
-    return any(_differs(path, last.stamps[name]) for name, path in now.items())
+    return any(_differs(path, last.stamps[name], look) for name, path in now.items())
 
 
 def diff(old: Settings, new: Settings) -> Change:
@@ -88,32 +71,11 @@ def generation_id(contents: Iterable[bytes]) -> str:
     return whole.hexdigest()[:7]
 
 
-def _files(paths: Iterable[Path]) -> list[tuple[str, Path]]:
-    """List the files themselves, and those of folders by their names there: the very ones that are read."""
-    found: list[tuple[str, Path]] = []
-    for path in paths:
-        if path.is_dir():
-            found += [(str(path / below), file) for below, file in policy_paths(path)]
-        else:
-            found.append((str(path), path))
-    return found
-
-
-def _stamp(path: Path) -> Stamp:
-    try:
-        stat = path.stat()
-        digest = hashlib.sha256(path.read_bytes()).digest()
-    except OSError:
-        return Stamp()
-    racy = time.time_ns() - stat.st_mtime_ns < _TICK_NS
-    return Stamp(stat.st_mtime_ns, stat.st_size, stat.st_ino, digest, racy)
-
-
-def _differs(path: Path, last: Stamp) -> bool:
+def _differs(path: Path, last: Stamp, look: Look) -> bool:
     try:
         stat = path.stat()
     except OSError:
         return bool(last.digest)
     if (stat.st_mtime_ns, stat.st_size, stat.st_ino) == (last.mtime_ns, last.size, last.inode) and not last.racy:
         return False
-    return _stamp(path).digest != last.digest
+    return look.stamp(path).digest != last.digest

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import yaml
 
+from proxy.config.look import Look
 from proxy.config.problems import ConfigError, Problem, excerpt
 from proxy.config.prompts import without_prompts
 from proxy.config.yaml_nodes import MappingNode, Mark, Node, Scalar
@@ -44,14 +45,18 @@ class Source:
         return Problem(self.file, mark.line, mark.col, path, message, hint, quoted)
 
 
-def read_source(path: Path, name: str | None = None, *, credentials: bool = True) -> Source:
-    """Read and parse a file; ``name`` is what messages call it, ``credentials`` see ``Source``. Raises ``ConfigError``."""
-    name = name or str(path)
+def read_source(path: Path, look: Look | None = None) -> Source:
+    """Read and parse a file, as ``look`` sees it. Raises ``ConfigError``."""
     try:
-        raw = path.read_bytes()
+        raw = (look or Look()).read(path)
     except OSError as error:
-        raise ConfigError([Problem(name, 0, 0, "", f"cannot be read: {error.strerror}")]) from None
-    return parse_source(raw, name, credentials=credentials)
+        raise ConfigError([unreadable(str(path), str(error.strerror))]) from None
+    return parse_source(raw, str(path))
+
+
+def unreadable(name: str, why: str) -> Problem:
+    """The problem of a file that could not be read."""
+    return Problem(name, 0, 0, "", f"cannot be read: {why}")
 
 
 def parse_source(raw: bytes, name: str, *, credentials: bool = True) -> Source:
@@ -85,14 +90,14 @@ def _decode(raw: bytes, name: str) -> str:
         text = raw.decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         before = raw[: error.start].decode("utf-8").removeprefix("\ufeff")
-        raise ConfigError(_unreadable(name, before, f"byte 0x{raw[error.start]:02x} is not UTF-8")) from None
+        raise ConfigError(_not_text(name, before, f"byte 0x{raw[error.start]:02x} is not UTF-8")) from None
     if found := _NOT_YAML.search(text):
         message = f"character U+{ord(found[0]):04X} may not stand in YAML"
-        raise ConfigError(_unreadable(name, text[: found.start()], message))
+        raise ConfigError(_not_text(name, text[: found.start()], message))
     return text
 
 
-def _unreadable(name: str, before: str, message: str) -> list[Problem]:
+def _not_text(name: str, before: str, message: str) -> list[Problem]:
     lines = _LINE_BREAK.split(before)
     return [Problem(name, len(lines), len(lines[-1]) + 1, "", message)]
 

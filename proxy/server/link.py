@@ -1,7 +1,9 @@
 """The line between supervisor and worker: one inherited socket, one word a line.
 
-Down: ``drain``, ``now``, ``reload <generation>``, ``upstreams``. Up: ``ready``, ``degraded <phrases>``, ``upstreams <JSON>``. The end of the line is a message too: it tells
-a worker that its supervisor died, however that happened, without signals that a service manager might send as well.
+Down: ``reload <count>`` and so many bytes, which say what is in force, before anything else and after every change;
+``drain``, ``now``, ``upstreams``. Up: ``ready``, ``degraded <phrases>``, ``upstreams <JSON>``. The end of the line is a
+message too: it tells a worker that its supervisor died, however that happened, without signals that a service manager
+might send as well.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ _LONGEST = 1 << 20  # bytes of a line: a few hundred for each upstream
 
 
 class Link:
-    """One end of the line. ``next`` gives words as they come; ``say`` never waits and never fails."""
+    """One end of the line. ``next`` gives words as they come; ``say`` and ``hand`` never wait and never fail."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Made by ``open``."""
@@ -39,17 +41,60 @@ class Link:
         word, _, rest = line.decode(errors="replace").rstrip("\n").partition(" ")
         return word, rest
 
+    async def handed(self, count: str) -> bytes | None:
+        """The bytes behind a line ``reload <count>``; None when the other side is gone."""
+        try:
+            return await self._reader.readexactly(int(count))
+        except (ConnectionError, asyncio.IncompleteReadError):
+            return None
+
     def say(self, word: str, rest: str = "") -> None:
         """Send one line; a dead other side is noticed by ``next``."""
-        if not self._writer.is_closing():
-            line = f"{word} {rest}".rstrip().replace("\n", " ")
-            self._writer.write(line.encode()[: _LONGEST - 1] + b"\n")
+        line = f"{word} {rest}".rstrip().replace("\n", " ")
+        self._send(line.encode()[: _LONGEST - 1] + b"\n")
+
+    def hand(self, body: bytes) -> None:
+        """Send ``reload`` with what is in force."""
+        self._send(f"{RELOAD} {len(body)}\n".encode() + body)
 
     def close(self) -> None:
         """Hang up."""
         self._writer.close()
 
+    def _send(self, raw: bytes) -> None:
+        if not self._writer.is_closing():
+            self._writer.write(raw)
+
 
 def pair() -> tuple[socket.socket, socket.socket]:
     """(ours, the worker's) ends; neither is inherited unless passed on purpose."""
     return socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+
+
+def inherited(fd: int) -> socket.socket:
+    """The worker's end, from the supervisor."""
+    end = socket.socket(fileno=fd)
+    end.set_inheritable(False)  # a child of ours that kept it would keep the line open after our death
+    return end
+
+
+def first(end: socket.socket) -> bytes:
+    """Wait for what the first word, a ``reload``, hands over, and leave all that follows in the line.
+
+    Raises ``EOFError`` or ``ConnectionError`` when the other side is gone.
+    """
+    line = bytearray()
+    while not line.endswith(b"\n"):
+        line += _some(end, 1)
+    body = bytearray()
+    count = int(line.split()[1])
+    while len(body) < count:
+        body += _some(end, count - len(body))
+    return bytes(body)
+
+
+def _some(end: socket.socket, most: int) -> bytes:
+    piece = end.recv(most)
+    if not piece:
+        raise EOFError
+    return piece

@@ -2,7 +2,9 @@
 
 It serves no calls. A crashed worker is started again, more slowly the more often it crashes, and never given up; one that
 refuses its configuration (exit code 2) before any worker served ends everything, since starting it again would not change
-its mind. Later on it is tried again: the others serve with the last good one.
+its mind.
+
+Workers are handed what is in force, at their start and after every change: they end up with the newest, whenever they began.
 """
 
 from __future__ import annotations
@@ -22,8 +24,6 @@ from proxy.server.worker_handle import WorkerHandle, how_it_ended
 
 _log = logging.getLogger(__name__)
 BAD_CONFIGURATION = 2
-OTHER_FILES = 75  # a worker's exit code: the files are not the generation that it was told
-WAITING = "a worker waits for the files to be mended"
 ANSWER_S = 2.0  # for a worker to say how its upstreams do: its loop may be busy
 
 WorkerCommand = Callable[[int, int], Sequence[str]]  # (index of the worker, file descriptor of its link) -> argv
@@ -47,6 +47,7 @@ class Supervisor:
     def __init__(
         self,
         command: WorkerCommand,
+        in_force: Callable[[], bytes],
         *,
         workers: int,
         drain: Drain,
@@ -55,11 +56,14 @@ class Supervisor:
         on_hangup: Callable[[], None] | None = None,
         kill_after_s: float = 15.0,
     ) -> None:
-        """``on_ready`` is called once, when all workers serve. ``kill_after_s``: patience beyond the drain's own.
+        """``in_force``: what a worker is handed. ``kill_after_s``: patience beyond the drain's own.
+
+        ``on_ready`` is called once, when all workers serve.
 
         ``on_hangup`` is what SIGHUP does.
         """
         self._command = command
+        self._in_force = in_force
         self._workers = workers
         self._drain = drain
         self._backoff = backoff or Backoff()
@@ -72,7 +76,6 @@ class Supervisor:
         self._killer: asyncio.TimerHandle | None = None
         self._exit_code = 0
         self._served = False  # some worker did, once
-        self._waiting: set[int] = set()  # workers that cannot start with the files as they are
         self._afresh = asyncio.Event()  # ends every pause between starts; each has one of its own time
 
     @property
@@ -82,12 +85,10 @@ class Supervisor:
             return Readiness(ready=False, reason="draining")
         ready = [worker for worker in self._running.values() if worker.ready]
         if not ready:
-            return Readiness(ready=False, reason=WAITING if self._waiting else "starting")
+            return Readiness(ready=False, reason="starting")
         degraded = dict.fromkeys(worker.degraded for worker in ready if worker.degraded)
         if len(ready) < self._workers:
             degraded[f"{len(ready)} of {self._workers} workers serve"] = None
-        if self._waiting:
-            degraded[WAITING] = None
         return Readiness(ready=True, degraded=tuple(degraded))
 
     @property
@@ -136,11 +137,12 @@ class Supervisor:
         words = await asyncio.gather(*[worker.upstreams(ANSWER_S) for worker in ready])
         return [*words, *[None] * (self._workers - len(ready))]
 
-    def reload(self, generation: str = "") -> None:
-        """Have every worker take this generation of the configuration; who could not start tries again at once."""
+    def reload(self) -> None:
+        """Have every worker take what is in force now; who could not start tries again at once."""
         self._wake()
+        in_force = self._in_force()
         for worker in self._running.values():
-            worker.say(link.RELOAD, generation)
+            worker.hand(in_force)
 
     def _wake(self) -> None:
         self._afresh.set()
@@ -174,10 +176,6 @@ class Supervisor:
                 self._exit_code = BAD_CONFIGURATION
                 self.stop()
                 return
-            if code in (BAD_CONFIGURATION, OTHER_FILES):
-                self._waiting.add(index)
-            else:
-                self._waiting.discard(index)
             lived_s = loop.time() - began
             crashes = 1 if lived_s > self._backoff.stable_s else crashes + 1
             delay_s = self._backoff.delay_s(crashes)
@@ -196,6 +194,7 @@ class Supervisor:
             _log.error("worker %d cannot be started: %s", index, error.strerror)
             return 1
         self._running[index] = worker
+        worker.hand(self._in_force())  # only now, when every later change reaches it, too
         if self._stopping.is_set():  # the order came while it was being started
             worker.say(link.NOW)
         try:
@@ -205,7 +204,6 @@ class Supervisor:
 
     def _changed(self) -> None:
         ready = sum(worker.ready for worker in self._running.values())
-        self._waiting -= {index for index, worker in self._running.items() if worker.ready}
         self._served = self._served or ready > 0
         if ready == self._workers and self._on_ready is not None:
             self._on_ready()

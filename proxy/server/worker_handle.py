@@ -48,9 +48,13 @@ class WorkerHandle:
         """Process id."""
         return self._process.pid
 
-    def say(self, word: str, rest: str = "") -> None:
-        """Tell the worker ``drain``, ``now``, or ``reload`` with the generation to take."""
-        self._line.say(word, rest)
+    def say(self, word: str) -> None:
+        """Tell the worker ``drain`` or ``now``."""
+        self._line.say(word)
+
+    def hand(self, in_force: bytes) -> None:
+        """Tell the worker what is in force from now on."""
+        self._line.hand(in_force)
 
     async def upstreams(self, within_s: float) -> str | None:
         """What the worker says of its upstreams, as JSON; None when it does not in time."""

@@ -31,8 +31,8 @@ class Work(Protocol):
 
     listener: Listener
 
-    def reload(self, generation: str) -> None:
-        """Take this generation of the configuration; must not raise."""
+    def reload(self, in_force: bytes) -> None:
+        """Take what the supervisor says is in force; must not raise."""
         ...
 
     def upstreams(self) -> str:
@@ -77,12 +77,13 @@ class Life:
 Build = Callable[[Life], Awaitable[Work]]
 
 
-def run(build: Build, *, link_fd: int, drain: Drain) -> int:
-    """Run a worker on uvloop until it is told to end; gives the exit code. What ``build`` raises is raised."""
+def run(build: Build, line: socket.socket, *, drain: Drain) -> int:
+    """Run a worker on uvloop until it is told to end; gives the exit code. What ``build`` raises is raised.
+
+    ``line`` is its end of the link.
+    """
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        end = socket.socket(fileno=link_fd)
-        end.set_inheritable(False)  # a child of ours that kept it would keep the line open after our death
-        return runner.run(_live(build, end, drain))
+        return runner.run(_live(build, line, drain))
 
 
 def settle_memory() -> None:
@@ -119,7 +120,8 @@ async def _listen(link: Link, work: Work, drain_asked: asyncio.Event, now_asked:
     while (message := await link.next()) is not None:
         match message[0]:
             case word if word == RELOAD:
-                work.reload(message[1])
+                if (in_force := await link.handed(message[1])) is not None:
+                    work.reload(in_force)
             case word if word == UPSTREAMS:
                 link.say(UPSTREAMS, work.upstreams())
             case word if word == DRAIN:

@@ -58,7 +58,9 @@ def used_up(decision: Decision) -> QuotaSpent:
     """The end of a stream that cost the most that a budget holds for a call, as providers' ceilings do not always hold."""
     holds = [wish for wish in decision.obligations if wish.reserve is Reserve.MAX and wish.enforce]
     rule, owner = (holds[0].rule, holds[0].owner) if holds else ("", "")
-    text = f"The answer has used up all that was held for it; {rule or 'its budget'} holds the most that a call can cost."
+    text = (
+        f"The answer has used up all that was held for it; {rule or 'its budget'} holds the most that a call can cost."
+    )
     note = PolicyNote(rule=rule, decision=decision.id, owner=owner or None)
     return QuotaSpent(f"{text} Ask {owner}." if owner else text, policy=note)
 

@@ -99,7 +99,7 @@ async def test_what_could_not_be_examined_is_examined_again_until_it_is_known(
     monkeypatch.setenv("TMPDIR", str(aside / "missing" / ("x" * 100)))
     (aside / "missing" / ("x" * 100)).mkdir(parents=True)
     (tmp_path / "policies" / "p.yaml").write_text(policy(RULES.replace("Too old.", "Old.")))
-    task = asyncio.create_task(follower.run(orders.append))
+    task = asyncio.create_task(follower.run(lambda: orders.append(follower.reading.generation)))
 
     async def refused() -> bool:
         return bool(follower.degraded)

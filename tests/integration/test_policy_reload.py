@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
+import urllib.error
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.support.families import OPENAI, told
+from tests.support.killing import kill, workers_of
 from tests.support.reloading import (
     FAILURES,
     POLICY,
@@ -106,15 +107,18 @@ def publish(proxy: RunningProxy, files: dict[str, str], name: str) -> None:
 
 
 def ready(proxy: RunningProxy) -> str:
-    return proxy.get("/readyz", base=proxy.admin_url).decode()
+    """What the admin listener says, ready or not."""
+    try:
+        return proxy.get("/readyz", base=proxy.admin_url).decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.read().decode()
 
 
-def worker_pid(proxy: RunningProxy) -> int:
-    """One of the workers: children of the supervisor that run this program."""
-    assert proxy.process is not None
-    pid = proxy.process.pid
-    children = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    return next(child for child in children if b"--slot" in Path(f"/proc/{child}/cmdline").read_bytes())
+def replace(proxy: RunningProxy, worker: int) -> None:
+    """Kill a worker, and wait for another one in its place."""
+    kill(worker)
+    until(lambda: worker not in workers_of(proxy) and len(workers_of(proxy)) == 2)
 
 
 def refused(proxy: RunningProxy) -> bool:
@@ -185,25 +189,47 @@ def test_a_running_stream_ends_under_the_rules_that_it_began_with(
     assert (row.generation, row.outcome) == (before, "ok")
 
 
-def test_a_worker_that_dies_while_the_files_are_broken_comes_back_when_they_are_mended(proxy: RunningProxy) -> None:
+def test_workers_that_die_while_a_file_is_broken_are_replaced_under_the_last_good_generation(
+    proxy: RunningProxy,
+) -> None:
     assert proxy.process is not None
-    lines = len(events(proxy, "reload_failed"))
+    before, lines = generation(proxy), len(events(proxy, "reload_failed"))
     publish(proxy, POLICIES | {ORG: "kind: Nothing\n"}, "..6")
     wait_for_event(proxy, "reload_failed", lines)
+    refusal = ready(proxy)
+    assert f"degraded: generation {before} stays in force: policies/org.yaml:1:7: " in refusal
+    for worker in workers_of(proxy):
+        replace(proxy, worker)
+        until(lambda: ready(proxy) == refusal)
+    for _ in range(10):
+        heard = call(proxy, model="gpt-3.5-turbo")
+        assert (heard.status, row_of(proxy, heard).generation) == (403, before)
+    assert list(metric(proxy, POLICY)) == [before]
     proxy.process.send_signal(signal.SIGHUP)  # says again what is wrong
     wait_for_event(proxy, "reload_failed", lines + 1)
-    os.kill(worker_pid(proxy), signal.SIGKILL)
-    until(lambda: "1 of 2 workers serve" in ready(proxy))
-    wait_for_event(proxy, "files_not_in_force", 0)
-    until(lambda: "a worker waits for the files to be mended" in ready(proxy))
-    assert call(proxy, model="gpt-3.5-turbo").status == 403
-    publish(proxy, POLICIES, "..7")
-    until(lambda: ready(proxy) == "ok\n")
+    assert ready(proxy) == refusal
+    publish(proxy, POLICIES | {ORG: POLICIES[ORG] + NEW_RULE}, "..7")
+    until(lambda: ready(proxy) == "ok\n" and before not in metric(proxy, POLICY) and len(metric(proxy, POLICY)) == 1)
+    assert all(refused(proxy) for _ in range(10))
+
+
+def test_workers_that_start_amid_changes_end_up_at_the_newest_that_is_good(proxy: RunningProxy) -> None:
+    before, taken = generation(proxy), len(events(proxy, "reloaded"))
+    first, second = workers_of(proxy)
+    publish(proxy, POLICIES | {ORG: POLICIES[ORG] + NEW_RULE}, "..8")
+    replace(proxy, first)
+    wait_for_event(proxy, "reloaded", taken)
+    publish(proxy, POLICIES | {ORG: "kind: Nothing\n"}, "..9")
+    replace(proxy, second)
+    until(lambda: ready(proxy).startswith("degraded: generation "))
+    until(lambda: before not in metric(proxy, POLICY) and len(metric(proxy, POLICY)) == 1)
+    assert f"generation {generation(proxy)} stays in force: policies/org.yaml:1:7: " in ready(proxy)
+    assert all(refused(proxy) for _ in range(10))
 
 
 def test_rules_and_other_files_that_change_together_are_taken_together(proxy: RunningProxy) -> None:
     change(proxy, "limit: $1000/day", "limit: $900/day")
-    publish(proxy, POLICIES | {ORG: POLICIES[ORG] + NEW_RULE}, "..9")
-    until(lambda: refused(proxy))
+    publish(proxy, POLICIES | {ORG: POLICIES[ORG] + NEW_RULE}, "..10")
+    until(lambda: all(refused(proxy) for _ in range(10)))
     assert "remaining=$899." in (call(proxy).header("x-tally-budget") or "")
     change(proxy, "limit: $900/day", "limit: $1000/day")

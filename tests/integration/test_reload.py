@@ -7,11 +7,13 @@ import re
 import signal
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.families import OPENAI, told
+from tests.support.killing import kill, workers_of
 from tests.support.reloading import (
     FAILURES,
     POLICY,
@@ -153,6 +155,52 @@ def test_what_can_only_change_at_a_restart_is_said(proxy: RunningProxy) -> None:
     until(lambda: any(event["detail"].startswith("lease_s: changed") for event in events(proxy, "reloaded")))
     assert "takes effect at restart" in events(proxy, "reloaded")[-1]["detail"]
     assert call(proxy).status == 200
+
+
+def test_a_worker_in_the_place_of_one_that_died_has_what_the_others_have_until_a_restart(proxy: RunningProxy) -> None:
+    long = [{"role": "user", "content": "x" * 4096}]
+    change(proxy, "budget:", "limits: { body: 1KiB }\nbudget:")
+    until(lambda: any(event["detail"].startswith("limits: changed") for event in events(proxy, "reloaded")))
+    replace_worker(proxy)
+    assert call(proxy, messages=long).status == 200
+    proxy.stop()
+    proxy.start()
+    assert call(proxy, messages=long).status == 413
+    change(proxy, "limits: { body: 1KiB }\nbudget:", "budget:")
+    proxy.stop()
+    proxy.start()
+
+
+def test_a_worker_can_be_replaced_while_all_files_are_gone(proxy: RunningProxy, scripted: ScriptedUpstream) -> None:
+    files = (proxy.config, proxy.home / "directory.yaml", proxy.home / "secret")
+    before, texts = generation(proxy), [path.read_text() for path in files]
+    for path in files:
+        path.unlink()
+    replace_worker(proxy)
+    assert generation(proxy) == before
+    assert scripted.seen[-1].header("authorization") == "Bearer first-secret"
+    (worker,) = workers_of(proxy)
+    for shown in ("cmdline", "environ"):
+        assert b"first-secret" not in Path(f"/proc/{worker}/{shown}").read_bytes()
+    written = [path for path in (proxy.home / "state").rglob("*") if path.is_file()]
+    assert not any(b"first-secret" in path.read_bytes() for path in written)
+    for path, text in zip(files, texts, strict=True):
+        path.write_text(text)
+
+
+def replace_worker(proxy: RunningProxy) -> None:
+    """Kill the only worker, and wait until another one serves in its place."""
+    (worker,) = workers_of(proxy)
+    kill(worker)
+    until(lambda: worker not in workers_of(proxy) and serves(proxy))
+
+
+def serves(proxy: RunningProxy) -> bool:
+    try:
+        proxy.get("/readyz")
+    except OSError:
+        return False
+    return True
 
 
 def test_sighup_rereads_at_once_changed_or_not(proxy: RunningProxy) -> None:

@@ -11,8 +11,10 @@ import sys
 from functools import partial
 from pathlib import Path
 
+import pytest
+
 from proxy.config.settings import Drain
-from proxy.server.supervisor import OTHER_FILES, WAITING, Backoff, Supervisor
+from proxy.server.supervisor import Backoff, Supervisor
 from tests.support.supervised import PATIENCE_S, Supervised, alive
 from tests.support.waiting import until
 
@@ -201,25 +203,68 @@ def test_the_admin_listener_is_read_only_and_says_little(tmp_path: Path) -> None
             assert program.get("/nothing", admin=True, method=method)[0] == 405
 
 
-async def test_a_worker_that_waits_for_other_files_is_told_of_and_starts_with_the_next_good_order(
-    tmp_path: Path,
-) -> None:
+HEARS = """
+import sys
+from proxy.server import link
+end = link.inherited(int(sys.argv[2]))
+with open(sys.argv[1], "ab", buffering=0) as heard:
+    heard.write(link.first(end))
+    while piece := end.recv(4096):
+        heard.write(piece)
+"""
+
+
+@pytest.mark.parametrize("when", ["before it is spawned", "while it is spawned", "before it listens"])
+async def test_a_worker_ends_up_at_the_newest_that_is_in_force_whenever_that_changed(tmp_path: Path, when: str) -> None:
+    told = tmp_path / "told"
+    told.touch()
+    in_force = [b"old"]
+
+    def change() -> None:
+        in_force.append(b"new")
+        supervisor.reload()
+
+    def command(_: int, fd: int) -> list[str]:
+        if when == "before it is spawned":
+            change()
+        if when == "while it is spawned":
+            asyncio.get_running_loop().call_soon(change)
+        return [sys.executable, "-c", HEARS, str(told), str(fd)]
+
+    async def spawned() -> bool:
+        return bool(supervisor.pids)
+
+    async def heard() -> bool:
+        return told.read_text().endswith("new;")
+
+    supervisor = Supervisor(command, lambda: in_force[-1] + b";", workers=1, drain=Drain(0, 0), kill_after_s=0)
+    running = asyncio.create_task(supervisor.run())
+    await until(spawned)
+    if when == "before it listens":
+        change()
+    await until(heard)
+    supervisor.stop()
+    assert await running == 0
+
+
+async def test_a_change_lets_who_could_not_start_try_again_at_once(tmp_path: Path) -> None:
     starts = tmp_path / "starts"
     starts.touch()
-    code = f"import sys; open(sys.argv[1], 'a').write('x'); sys.exit({OTHER_FILES})"
+    code = "import sys; open(sys.argv[1], 'a').write('x'); sys.exit(1)"
     supervisor = Supervisor(
         lambda _index, _link: [sys.executable, "-c", code, str(starts)],
+        bytes,
         workers=1,
         drain=Drain(0, 0),
         backoff=Backoff(first_s=3600, longest_s=3600),
     )
 
-    async def waits(number: int) -> bool:
-        return len(starts.read_text()) == number and not supervisor.pids and supervisor.readiness.reason == WAITING
+    async def failed(number: int) -> bool:
+        return len(starts.read_text()) == number and not supervisor.pids
 
     running = asyncio.create_task(supervisor.run())
-    await until(partial(waits, 1))
-    supervisor.reload("g2")
-    await until(partial(waits, 2))
+    await until(partial(failed, 1))
+    supervisor.reload()
+    await until(partial(failed, 2))
     supervisor.stop()
     assert await running == 0

@@ -7,11 +7,11 @@ from functools import lru_cache
 
 import pytest
 
-from proxy.app.known_models import every_upstream
 from proxy.app.trial.ground import Ground, ground_of
 from proxy.app.trial.judge import Verdict, judge, outcome_of
 from proxy.app.trial.outcome import Outcome
 from proxy.config.directory import Directory
+from proxy.config.every_upstream import every_upstream
 from proxy.domain.upstream import Upstream
 from proxy.metering.table import PriceTable
 from proxy.policy.case import Case

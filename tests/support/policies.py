@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from proxy.app.known_models import every_upstream, known_of
+from proxy.app.known_models import known_of
 from proxy.config.directory import Directory
 from proxy.config.directory_loader import load_directory
+from proxy.config.every_upstream import every_upstream
 from proxy.config.problems import ConfigError, Problem
 from proxy.config.yaml_source import parse_source
 from proxy.metering.table import PriceTable

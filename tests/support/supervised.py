@@ -21,7 +21,7 @@ from typing import Self
 
 from proxy import ports
 from proxy.config.settings import Address, Drain
-from proxy.server import health, sockets, worker_process
+from proxy.server import health, link, sockets, worker_process
 from proxy.server.admin import serve_admin
 from proxy.server.listener import serve
 from proxy.server.lock import StateLock, StateTaken
@@ -43,7 +43,7 @@ class Toy:
         self.listener = await serve(self._handle, sockets=sockets.bind(Address("127.0.0.1", port)))
         return self
 
-    def reload(self, _: str) -> None:
+    def reload(self, _: bytes) -> None:
         """Leave a trace."""
         with (self._state / "reloaded").open("a") as trace:
             trace.write(f"{os.getpid()}\n")
@@ -84,6 +84,8 @@ class Toy:
 def worker(fd: str, port: str, state: str, delay: str, longest: str) -> int:
     """A worker process."""
     folder = Path(state)
+    line = link.inherited(int(fd))
+    link.first(line)
     if (folder / "refuse").exists():
         return 2
     if (folder / "crash").exists():
@@ -92,7 +94,7 @@ def worker(fd: str, port: str, state: str, delay: str, longest: str) -> int:
     async def build(life: worker_process.Life) -> Toy:
         return await Toy(life, folder).start(int(port))
 
-    return worker_process.run(build, link_fd=int(fd), drain=Drain(float(delay), float(longest)))
+    return worker_process.run(build, line, drain=Drain(float(delay), float(longest)))
 
 
 async def supervise(port: str, admin_port: str, workers: str, state: str, delay: str, longest: str) -> int:
@@ -110,6 +112,7 @@ async def supervise(port: str, admin_port: str, workers: str, state: str, delay:
             delay,
             longest,
         ],
+        in_force=bytes,
         workers=int(workers),
         drain=Drain(float(delay), float(longest)),
         backoff=Backoff(first_s=0.05, longest_s=0.4, stable_s=5),

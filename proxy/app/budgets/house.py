@@ -53,7 +53,7 @@ def open_house(config: Path, environ: Mapping[str, str]) -> House:
     """Read everything. Raises ``ConfigError`` for files with mistakes, and ``Shut`` where no proxy has run yet."""
     enter(config, environ)
     reading = read(config, environ)
-    loaded = loaded_policies(reading, PriceTable.load(), environ, time.time())
+    loaded = loaded_policies(reading, PriceTable.load(), time.time())
     said = policy_of(reading, loaded, lambda _family, _model: True).said
     return House(reading.settings, reading.directory, said)
 

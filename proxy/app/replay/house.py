@@ -9,14 +9,15 @@ from pathlib import Path
 import msgspec
 
 from proxy.app.generations import demo_upstreams, prices_of
-from proxy.app.known_models import every_upstream
 from proxy.app.policies import loaded_policies, policy_of
 from proxy.config.directory import Directory
 from proxy.config.directory_loader import load_directory
+from proxy.config.every_upstream import every_upstream
 from proxy.config.loader import load_settings
+from proxy.config.look import Fingerprint
+from proxy.config.policy_files import policy_texts
 from proxy.config.pseudonym import pseudonym_secret
 from proxy.config.reading import Reading
-from proxy.config.reload import Fingerprint
 from proxy.config.routes import Routes
 from proxy.config.settings import Settings
 from proxy.metering.prices import PriceBook
@@ -40,8 +41,8 @@ class House:
         self.settings: Settings = load_settings(config, environ)
         self.directory: Directory = directory_of(self.settings)
         demo = demo_upstreams(_DEMO) if self.settings.demo else ()
-        upstreams = (*every_upstream(config, environ), *demo)
-        self._environ = environ
+        self._every_upstream = every_upstream(config, environ)
+        upstreams = (*self._every_upstream, *demo)
         self._table = PriceTable.load()
         self.prices: PriceBook = prices_of(self.settings.source, upstreams, self._table)
         self.routes: Routes = Routes(upstreams)
@@ -49,6 +50,7 @@ class House:
     def policy(self, folder: Path, name: str) -> Policy:
         """The policies of a folder, as a worker would put them into force. Raises ``ConfigError``."""
         settings = msgspec.structs.replace(self.settings, policies=folder)
-        reading = Reading(settings, self.directory, name, Fingerprint({}))
-        loaded = loaded_policies(reading, self._table, self._environ, time.time())
+        texts = policy_texts(folder)
+        reading = Reading(settings, self.directory, texts, self._every_upstream, name, Fingerprint({}))
+        loaded = loaded_policies(reading, self._table, time.time())
         return policy_of(reading, loaded, lambda family, model: bool(self.routes.candidates(family, model)))

@@ -75,7 +75,7 @@ class Ground:
 
 
 def ground_of(directory: Directory, loaded: Loaded, upstreams: Sequence[Upstream], table: PriceTable) -> Ground:
-    """Prepare trials; ``upstreams``: see ``app.known_models.every_upstream``. Takes some 30 ms where content is inspected.
+    """Prepare trials; ``upstreams``: see ``config.every_upstream``. Takes some 30 ms where content is inspected.
 
     Raises ``ValueError`` for prices that cannot be.
     """

@@ -12,7 +12,7 @@ from proxy.cli.places import ConfigOption, config_path
 from proxy.cli.policy.layout import tidy
 from proxy.cli.policy.validate import DOUBTFUL, FolderArgument
 from proxy.config.loader import load_settings
-from proxy.config.policy_files import policy_paths
+from proxy.config.policy_paths import policy_paths
 from proxy.config.problems import ConfigError, Problem
 from proxy.config.replacing import replace
 from proxy.config.yaml_source import parse_source

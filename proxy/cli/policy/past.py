@@ -53,7 +53,7 @@ def _by_files(row: Row, config: Path, environ: Mapping[str, str]) -> DecisionVie
     """Decide again by the rules of the files, if they are those of the row. Raises ``ConfigError``."""
     reading = read(config, environ)
     table = PriceTable.load()
-    loaded = loaded_policies(reading, table, environ, _ANY_TIME)
+    loaded = loaded_policies(reading, table, _ANY_TIME)
     generation = generation_of(reading, table, _NO_DEMO if reading.settings.demo else None, loaded)
     directory = reading.directory
     people = {directory.pseudonym("user", user): user for user in directory.users}

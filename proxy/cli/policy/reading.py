@@ -8,11 +8,12 @@ from pathlib import Path
 
 import msgspec
 
-from proxy.app.known_models import every_upstream, known_of
+from proxy.app.known_models import known_of
 from proxy.app.policies import remarked
 from proxy.cli.places import config_path
 from proxy.config.directory import Directory
 from proxy.config.directory_loader import load_directory
+from proxy.config.every_upstream import every_upstream
 from proxy.config.loader import load_settings
 from proxy.config.policy_files import read_policy_files
 from proxy.config.problems import ConfigError, Problem

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from proxy.app.known_models import every_upstream, known_of
+from proxy.app.known_models import known_of
 from proxy.config.directory import Directory
+from proxy.config.every_upstream import every_upstream
 from proxy.metering.table import PriceTable
 from proxy.policy.names import Names
 

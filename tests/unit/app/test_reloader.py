@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import cast
 
+from proxy.app.in_force import packed
 from proxy.app.reloader import Reloader
 from proxy.config.reading import Reading, read
 from proxy.steps.generation import Generation
@@ -30,7 +31,8 @@ class Bench:
         self.built: list[str] = []
         self.taken: list[Generation] = []
         self.hook: Callable[[int], None] = lambda _: None
-        self.reloader = Reloader(self.read(), setup("error", "json"), self._build, self.taken.append, self._failed)
+        self.begin = self.read()
+        self.reloader = Reloader(self.begin, setup("error", "json"), self._build, self.taken.append, self._failed)
 
     def write(self, number: int) -> None:
         self.config.write_text(f"state: {self.config.parent}/state\ndirectory: directory.yaml\n{MODEL % number}")
@@ -67,45 +69,58 @@ async def test_what_could_not_be_built_is_built_again_and_told_once(tmp_path: Pa
 
     bench.hook = twice_out_of_memory
     bench.write(2)
-    wanted = bench.read().generation
+    wanted = bench.read()
     async with running(bench):
-        bench.reloader.ask(wanted)
+        bench.reloader.ask(packed(wanted))
         await until(bench.took)
-    assert bench.built == [wanted] * 3
-    assert bench.reloader.reading.generation == wanted
+    assert bench.built == [wanted.generation] * 3
+    assert bench.reloader.reading.generation == wanted.generation
     assert bench.failures == 1
 
 
-async def test_an_order_outlives_files_that_are_others_for_a_moment(tmp_path: Path) -> None:
+async def test_what_is_told_is_taken_whatever_the_files_are_meanwhile(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
     bench.write(2)
-    wanted = bench.read().generation
-
-    def edited_meanwhile(number: int) -> None:
-        if number == 1:
-            bench.write(3)
-
-    bench.hook = edited_meanwhile
-
-    async def built() -> bool:
-        return bool(bench.built)
-
+    wanted = bench.read()
+    bench.config.write_text("no: configuration")
     async with running(bench):
-        bench.reloader.ask(wanted)
-        await until(built)
-        assert bench.taken == []
-        bench.write(2)
+        bench.reloader.ask(packed(wanted))
         await until(bench.took)
-    assert bench.reloader.reading.generation == wanted
+    assert bench.reloader.reading.settings == wanted.settings
     assert bench.failures == 0
 
 
 async def test_another_order_takes_the_place_of_one_that_cannot_be_obeyed(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
     bench.write(2)
+    bad = bench.read()
+    bench.write(3)
+    good = bench.read()
+
+    def refuse(_: int) -> None:
+        if bench.built[-1] == bad.generation:
+            bench.reloader.ask(packed(good))
+            raise MemoryError
+
+    bench.hook = refuse
     async with running(bench):
-        bench.reloader.ask("0000000")
-        await asyncio.sleep(0)
-        bench.reloader.ask(bench.read().generation)
+        bench.reloader.ask(packed(bad))
         await until(bench.took)
-    assert bench.built == [bench.read().generation]
+    assert bench.built == [bad.generation, good.generation]
+
+
+async def test_what_is_in_force_already_is_not_built_again(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.write(2)
+    fresh = bench.read()
+    async with running(bench):
+        bench.reloader.ask(packed(bench.begin))
+
+        async def heard() -> bool:
+            return bench.reloader.reading is not bench.begin
+
+        await until(heard)
+        assert bench.built == []
+        bench.reloader.ask(packed(fresh))
+        await until(bench.took)
+    assert bench.built == [fresh.generation]

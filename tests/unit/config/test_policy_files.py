@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from proxy.config.policy_files import policy_paths, read_policy_files
+from proxy.config.policy_files import read_policy_files
+from proxy.config.policy_paths import policy_paths
 
 
 def write(folder: Path, *names: str) -> None:

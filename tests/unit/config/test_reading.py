@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,23 @@ def test_a_new_policy_file_is_a_new_generation(config: Path, tmp_path: Path) -> 
     again = reading.reread(first, {})
     assert again.change == reload.Change(("policies",))
     assert again.reading.generation != first.generation
+
+
+def test_policies_are_kept_as_they_were_read_and_their_generation_is_named_after_them(
+    config: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "policies" / "tests").mkdir(parents=True)
+    for name in ("org.yaml", "tests/org.yaml"):
+        (tmp_path / "policies" / name).write_text(f"kind: {name}")
+    found = reading.read(config, {})
+    (tmp_path / "policies" / "org.yaml").unlink()
+    assert [(text.name, text.raw, text.of_tests) for text in found.policies] == [
+        ("policies/org.yaml", b"kind: org.yaml", False),
+        ("policies/tests/org.yaml", b"kind: tests/org.yaml", True),
+    ]
+    assert [stamp.digest for stamp in found.seen.stamps.values()][2:] == [
+        hashlib.sha256(text.raw).digest() for text in found.policies
+    ]
 
 
 def test_a_rotated_secret_is_noticed(config: Path, tmp_path: Path) -> None:
