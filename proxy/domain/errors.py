@@ -126,6 +126,12 @@ class UpstreamTimedOut(CallError):
     status, kind, retry, default_code = 504, "upstream_timeout", True, "upstream_timeout"
 
 
+class NotCached(CallError):
+    """The caller wants a stored answer or none (RFC 9111, 5.2.1.7), and none may be given."""
+
+    status, kind, default_code = 504, "not_cached", "not_cached"
+
+
 class Unavailable(CallError):
     """We cannot serve now: overload, draining, or a store that must be there is away."""
 

@@ -14,6 +14,8 @@ class Counts(msgspec.Struct):
     errors: int = 0  # calls that ended in one, but for what a ladder itself refused
     abandoned: int = 0  # calls whose caller left while an upstream worked on them
     nusd: int = 0
+    looked: int = 0  # input tokens of calls that were compared with earlier ones
+    repeated: int = 0  # of these, tokens of calls that the scope itself had asked before, exactly or nearly
 
 
 COUNTERS: Final = Counts.__struct_fields__

@@ -8,7 +8,7 @@ import msgspec
 class Notice(msgspec.Struct, frozen=True, omit_defaults=True):
     """What happened, as the webhook tells it. Amounts and times are written as people read them."""
 
-    type: str  # budget.crossed | rule.warned | exemption.expires
+    type: str  # budget.crossed | rule.warned | exemption.expires | cache.near_off
     rule: str = ""
     exemption: str = ""
     mode: str = ""  # of the rule: audit | warn | enforce
@@ -16,11 +16,11 @@ class Notice(msgspec.Struct, frozen=True, omit_defaults=True):
     owner: str = ""
     period: str = ""  # hour day week month total
     mark: str = ""  # "80%"
-    level: str = ""  # "$80.12", spent and held
+    level: str = ""  # "$80.12", spent and held; "2 of 7", that differed
     limit: str = ""  # "$100.00"
     resets_at: str = ""
     expires_at: str = ""
-    reason: str = ""  # of an exemption
+    reason: str = ""  # of an exemption; else what is meant by the figures
     generation: str = ""
 
 

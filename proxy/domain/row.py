@@ -15,6 +15,7 @@ from proxy.domain.meter import Charge
 from proxy.domain.usage import NO_USAGE, Usage
 
 REDACTED: Final = "redacted"  # the edit of a prompt in which a rule masked something
+VERIFY: Final = "verify"  # the cache of an attempt that was made after its call had been answered with a stored answer
 
 
 class Outcome(StrEnum):
@@ -79,8 +80,10 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     refused: PolicyNote | None = None  # by a rule: which, its limit, when it resets, whom to ask
     why: tuple[str, ...] = ()  # the same in plain words, with what other rules said; not kept of every call in a flood
     edits: tuple[str, ...] = ()
-    cache: str = "miss"  # off | miss | hit …
-    saved_nusd: int = 0
+    cache: str = "miss"  # off | miss | refresh | bypass | shadow-hit | hit | near | coalesced | verify
+    saved_nusd: int = 0  # what this call would have cost, had its answer not been reused
+    saved_input: int = 0  # tokens that it would have used
+    saved_output: int = 0
     fingerprints: tuple[str, ...] = ()
     waste_reason: str | None = None
     waste_nusd: int = 0

@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections import deque
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 import hiredis
@@ -22,16 +24,28 @@ DEADLINE_S: Final = 0.05
 _FOREVER: Final = 1e9
 
 
+class _Write:
+    """What leaves together. A deadline is the engine's: the time for which our own loop was busy is not counted."""
+
+    __slots__ = ("at",)
+
+    def __init__(self) -> None:
+        self.at = _FOREVER
+
+
 class Connection(asyncio.Protocol):
     """Made by ``open_connection``. ``lost`` is done when the connection is."""
 
-    def __init__(self, deadline_s: float = DEADLINE_S) -> None:
+    def __init__(self, deadline_s: float = DEADLINE_S, on_message: Callable[[bytes], None] | None = None) -> None:
+        """``on_message`` is told what channels say: of those that the connection subscribed to, after ``HELLO 3``."""
         self._loop = asyncio.get_running_loop()
         self._deadline_s = deadline_s
+        self._on_message = on_message
         self._period_s = deadline_s / 4
         self._reader = hiredis.Reader(replyError=Refused)
-        self._waiting: deque[tuple[asyncio.Future[Any] | None, float]] = deque()
+        self._waiting: deque[tuple[asyncio.Future[Any] | None, float, _Write]] = deque()
         self._out: list[bytes] = []
+        self._write = _Write()
         self._transport: asyncio.Transport | None = None
         self._sweep_at: float | None = None
         self._retired = False
@@ -72,17 +86,19 @@ class Connection(asyncio.Protocol):
         if self._transport is None or self._retired:
             raise Unsent("no connection to the store")
         if not self._out:
+            self._write = _Write()
             self._loop.call_soon(self._flush)
         self._out.append(hiredis.pack_command(command))  # type: ignore[arg-type]  # its stub invents an invariant tuple
         now = self._loop.time()
         if not self._waiting:
             self._heard_at = now
-        self._waiting.append((future, now + deadline_s))
+        self._waiting.append((future, deadline_s, self._write))
         if self._sweep_at is None:
             self._sweep_later(now, self._period_s)
 
     def _flush(self) -> None:
         if self._transport is not None and self._out:
+            self._write.at = self._loop.time()
             self._transport.write(b"".join(self._out))
             self._out.clear()
 
@@ -99,8 +115,8 @@ class Connection(asyncio.Protocol):
         elif late_s > self._period_s:  # the loop itself stood still: read what came meanwhile before judging
             self._sweep_later(now, self._period_s / 8)
         else:
-            for future, expires_at in self._waiting:
-                if expires_at <= now and future is not None and not future.done():
+            for future, deadline_s, write in self._waiting:
+                if write.at + deadline_s <= now and future is not None and not future.done():
                     future.set_exception(Unanswered("the store did not answer in time"))
             self._sweep_later(now, self._period_s)
 
@@ -115,7 +131,10 @@ class Connection(asyncio.Protocol):
         try:
             reader.feed(data)
             while (reply := reader.gets()) is not False:
-                future, _ = waiting.popleft()
+                if self._on_message is not None and _is_message(reply):
+                    self._on_message(reply[2])
+                    continue
+                future, _, _ = waiting.popleft()
                 if future is None or future.done():
                     continue
                 if isinstance(reply, Refused):
@@ -138,23 +157,29 @@ class Connection(asyncio.Protocol):
         self._transport = None
         self._out.clear()
         while self._waiting:
-            future, _ = self._waiting.popleft()
+            future, _, _ = self._waiting.popleft()
             if future is not None and not future.done():
                 future.set_exception(Unanswered(reason))
         if not self.lost.done():
             self.lost.set_result(None)
 
 
-async def open_connection(endpoint: Endpoint, deadline_s: float = DEADLINE_S) -> Connection:
+def _is_message(reply: object) -> bool:
+    """Whether it is what a channel says; what else is pushed is the reply to a command (RESP3)."""
+    return isinstance(reply, hiredis.PushNotification) and reply[0] == b"message"
+
+
+async def open_connection(
+    endpoint: Endpoint, deadline_s: float = DEADLINE_S, on_message: Callable[[bytes], None] | None = None
+) -> Connection:
     """Connect to a server (not to Sentinels). Raises ``OSError``; login is the caller's."""
     loop = asyncio.get_running_loop()
+    make = partial(Connection, deadline_s, on_message)
     if endpoint.path:
-        _, connection = await loop.create_unix_connection(lambda: Connection(deadline_s), endpoint.path)
+        _, connection = await loop.create_unix_connection(make, endpoint.path)
         return connection
     tls = endpoint.tls.context() if endpoint.tls else None
-    transport, connection = await loop.create_connection(
-        lambda: Connection(deadline_s), endpoint.host, endpoint.port, ssl=tls
-    )
+    transport, connection = await loop.create_connection(make, endpoint.host, endpoint.port, ssl=tls)
     if sock := transport.get_extra_info("socket"):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     return connection

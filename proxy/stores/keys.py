@@ -45,6 +45,16 @@ def ladder(org: str, rule: str, scope: str) -> str:
     return f"{{{org}}}:w:{rule}:{scope}"
 
 
+def prints(org: str, team: str) -> str:
+    """Hash: buckets of what a team asked lately, as keyed prints."""
+    return f"{{{org}}}:p:{team}"
+
+
+def repeats(org: str, team: str, day: str) -> str:
+    """Hash: what a team's day had of repeats; ``day`` as 2026-11-23."""
+    return f"{{{org}}}:r:{day}:{team}"
+
+
 def mark(org: str, name: str) -> str:
     """Mark of something that is told once."""
     return f"{{{org}}}:once:{name}"

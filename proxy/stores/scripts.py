@@ -21,6 +21,12 @@ _PARTS: Final = {
     "settle": ("common", "returning", "endings", "settle"),
     "totals": ("common", "returning", "endings", "totals"),
     "usage": ("common", "usage"),
+    "lookup": ("generation", "lookup"),
+    "deposit": ("generation", "unlock", "deposit"),
+    "abandon": ("unlock", "abandon"),
+    "renew": ("renew",),
+    "flush": ("generation", "flush"),
+    "repeats": ("common", "repeats"),
 }
 
 

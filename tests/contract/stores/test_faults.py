@@ -6,6 +6,7 @@ import asyncio
 import os
 import random
 import signal
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 
@@ -165,6 +166,16 @@ async def test_a_late_reply_does_not_shift_the_next(own_engine: Engine) -> None:
         await connection.call("ECHO", "first")
     os.kill(own_engine.pid, signal.SIGCONT)
     assert await connection.call("ECHO", "second", deadline_s=5) == b"second"
+    connection.abort()
+
+
+async def test_what_our_own_loop_was_busy_is_not_the_engines_delay(engine: Engine) -> None:
+    connection = await open_connection(parse_endpoint(engine.url), 0.2)
+    await connection.call("PING")
+    calls = [connection.call("EVAL", "for i = 1, 2000000 do end", 0)]  # some ms of the engine
+    time.sleep(0.5)  # noqa: ASYNC251 - the work of other calls, which began in the same turn of the loop
+    calls.append(connection.call("PING"))
+    assert await asyncio.gather(*calls) == [None, b"PONG"]
     connection.abort()
 
 

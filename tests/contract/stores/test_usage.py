@@ -158,7 +158,7 @@ async def test_a_count_that_only_newer_workers_know_survives_the_others(
         buckets.hset(KEY, name, msgspec.msgpack.encode([*counts(buckets, name), 11]))
     usage.add(ORG, [ANN], CALL)
     await later(clock, usage)
-    assert [counts(buckets, name) for name in buckets.hkeys(KEY)] == [[2, 0, 0, 100, 11]] * 2
+    assert [counts(buckets, name) for name in buckets.hkeys(KEY)] == [[2, 0, 0, 100, 0, 0, 11]] * 2
     assert hour(usage) == Counts(2, 0, 0, 100)
 
 

@@ -17,7 +17,7 @@ def test_each_script_begins_with_its_flags_and_is_named_by_its_digest() -> None:
 
 def test_whatever_ends_a_hold_works_in_a_full_store_and_only_taking_one_does_not() -> None:
     needing_room = {name for name, script in load_scripts().items() if "allow-oom" not in script.text.splitlines()[0]}
-    assert needing_room == {"hold", "usage"}
+    assert needing_room == {"hold", "usage", "repeats", "deposit"}
 
 
 def test_no_amount_is_turned_into_text_by_concatenation() -> None:
