@@ -88,10 +88,7 @@ class Pipeline:
         """Send the request and pass the answer on, whole or piece by piece."""
         out = plan.outgoing()
         attempt.edits = out.edits
-        also = plan.ask.endpoint.headers
-        head = visit.request.forwardable(
-            plan.upstream.forward_headers | also if also else plan.upstream.forward_headers
-        )
+        head = plan.headers(visit.request)
         if (key := plan.dialect.credential(plan.upstream)) is not None:
             head.append(key)
         try:

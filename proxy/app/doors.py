@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from proxy.app.answers import AnswersDoor
 from proxy.app.ladders import LadderGauge
 from proxy.app.upstream_watch import UpstreamWatch
 from proxy.config.settings import Settings
@@ -38,10 +39,10 @@ STORE_WAIT_S = 2.0  # at start; without a store the rules about a store that is 
 class Doors:
     """Everything of a worker that reaches outside of its process."""
 
-    def __init__(self, settings: Settings, slot: int, store_url: str, log: Log, org: Callable[[], str]) -> None:
-        """``org``: whose holds are swept."""
+    def __init__(self, settings: Settings, slot: int, urls: tuple[str, str], log: Log, org: Callable[[], str]) -> None:
+        """``urls`` of store and cache; ``org``: whose holds are swept."""
         self._log = log
-        self.store = Store(parse_endpoint(store_url))
+        self.store = Store(parse_endpoint(urls[0]))
         self.meters = StoreMeters(self.store, lease_s=settings.lease_s, workers=settings.workers)
         self.leases = Leases(self.meters, settings.lease_s / 3)
         self.usage = StoreUsage(self.store, time.monotonic)
@@ -57,6 +58,8 @@ class Doors:
         self.store.on_return(self.books.store_returned)
 
         self.accumulator = Accumulator(MetricFiles(settings.state / "metrics", str(slot)))
+        self.cache = AnswersDoor(urls[1], self.accumulator)
+        self.answers = self.cache.answers
         self.watch = UpstreamWatch(self.accumulator)
         self.ladders = LadderGauge(self.usage, self.accumulator)
         self.wire = HttpWire()
@@ -71,6 +74,7 @@ class Doors:
             await self.store.wait_up(STORE_WAIT_S)
         except StoreAway as error:
             self._told("warning", "store_away", str(error))
+        await self.cache.open()
         await self.books.start()
 
     async def close_books(self) -> None:
@@ -84,6 +88,7 @@ class Doors:
         await self.meters.drain()
         await self.usage.close()
         await self.store.close()
+        await self.cache.close()
         self.key_sets.close()
         self.wire.close()
         self.reader.close()

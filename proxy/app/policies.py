@@ -8,16 +8,15 @@ import msgspec
 
 from proxy.app.known_models import known_of
 from proxy.config.policy_files import parse_policies
-from proxy.config.problems import ConfigError, Problem
+from proxy.config.problems import ConfigError
 from proxy.config.reading import Reading
 from proxy.metering.table import PriceTable
 from proxy.policy.content.pack import PACK
 from proxy.policy.generation import Policy
 from proxy.policy.load import load
-from proxy.policy.loaded import Level, Loaded, Remark
+from proxy.policy.loaded import Loaded
 from proxy.policy.rule import Mode, PolicySet, Rule
 from proxy.policy.shorthand import budget_rule
-from proxy.policy.terms import Cache, Waste
 
 Serves = Callable[[str, str], bool]
 AUDITED = "-audit"  # behind the name of a generation that is not felt
@@ -41,7 +40,7 @@ def loaded_policies(reading: Reading, table: PriceTable, now: float) -> Loaded:
         raise ConfigError([*files.problems, *error.problems]) from None
     if files.problems:
         raise ConfigError(files.problems)
-    return remarked(found)
+    return found
 
 
 def policy_of(reading: Reading, loaded: Loaded, serves: Serves, *, audit_only: bool = False) -> Policy:
@@ -61,31 +60,3 @@ def audited(policy: PolicySet) -> PolicySet:
     """
     rules = tuple(msgspec.structs.replace(rule, mode=Mode.AUDIT) for rule in policy.rules)
     return msgspec.structs.replace(policy, generation=f"{policy.generation}{AUDITED}", rules=rules)
-
-
-def remarked(loaded: Loaded) -> Loaded:
-    """Add notes where rules, which all act otherwise, wait for a release that has what they speak of."""
-    waiting = (
-        (_caches, "answers are not cached by this release; the rule changes nothing yet"),
-        (
-            _asks_for_repeats,
-            "repeats are not counted by this release: redundancy is 0, and what needs more does not hold",
-        ),
-    )
-    told = []
-    for waits, why in waiting:
-        if (first := next((rule for rule in loaded.policy.rules if waits(rule)), None)) is not None:
-            file, _, line = first.place.rpartition(":")
-            told.append(Remark(Level.NOTE, Problem(file, int(line), 1, first.id, why)))
-    return msgspec.structs.replace(loaded, warnings=(*loaded.warnings, *told)) if told else loaded
-
-
-def _caches(rule: Rule) -> bool:
-    terms = rule.terms
-    return isinstance(terms, Cache) or (isinstance(terms, Waste) and any(rung.cache for rung in terms.then))
-
-
-def _asks_for_repeats(rule: Rule) -> bool:
-    terms = rule.terms
-    asked = [name for name, _ in terms.above] if isinstance(terms, Waste) else []
-    return any("redundancy" in name for name in (*asked, *(rule.when.facts if rule.when else ())))

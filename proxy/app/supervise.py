@@ -17,7 +17,7 @@ from functools import partial
 import uvloop
 
 from proxy.app.following import Follower
-from proxy.app.handed import AUDIT_VARIABLE, DEMO_VARIABLE, STORE_VARIABLE
+from proxy.app.handed import AUDIT_VARIABLE, CACHE_VARIABLE, DEMO_VARIABLE, STORE_VARIABLE
 from proxy.app.in_force import packed
 from proxy.app.ledger import shipping
 from proxy.app.tasks import reporter, steadily
@@ -77,8 +77,8 @@ def cache_url(settings: Settings) -> str:
 async def _run(reading: Reading, engines: Engines, log: Log, on_ready: Callable[[], None]) -> int:
     settings = reading.settings
     async with _demo(settings) as demo_url, shipping(settings, log) as missing:
-        environment = {STORE_VARIABLE: store_url(settings), **({DEMO_VARIABLE: demo_url} if demo_url else {})}
-        os.environ.update(environment)
+        environment = {STORE_VARIABLE: store_url(settings), CACHE_VARIABLE: cache_url(settings)}
+        os.environ.update(environment | ({DEMO_VARIABLE: demo_url} if demo_url else {}))
         accumulator = Accumulator(files.MetricFiles(settings.state / "metrics", "supervisor"))
         follower = Follower(reading, log, accumulator)
         unfelt = (AUDIT_ONLY,) if AUDIT_VARIABLE in os.environ else ()

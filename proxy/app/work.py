@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from proxy.app.handed import AUDIT_VARIABLE, DEMO_VARIABLE, STORE_VARIABLE
+from proxy.app.handed import AUDIT_VARIABLE, CACHE_VARIABLE, DEMO_VARIABLE, STORE_VARIABLE
 from proxy.app.in_force import unpacked
 from proxy.app.worker import Worker
 from proxy.server import link, sockets
@@ -33,6 +33,7 @@ def work(slot: int, link_fd: int) -> int:
             reading,
             slot,
             store_url=os.environ[STORE_VARIABLE],
+            cache_url=os.environ[CACHE_VARIABLE],
             demo_url=os.environ.get(DEMO_VARIABLE),
             audit_only=AUDIT_VARIABLE in os.environ,
             log=log,

@@ -16,9 +16,11 @@ from proxy.app.audit import Audit
 from proxy.app.doors import Doors
 from proxy.app.exemptions import ExemptionWatch
 from proxy.app.generations import generation_of, known_labels
+from proxy.app.near_watch import NearWatch
 from proxy.app.notices import Notices, webhook_of
 from proxy.app.policies import loaded_policies
 from proxy.app.reloader import Reloader
+from proxy.app.repeats import Repeats
 from proxy.app.tasks import Tasks, reporter
 from proxy.app.upkeep import Memory
 from proxy.config.reading import Reading
@@ -66,6 +68,7 @@ class Worker:
         slot: int,
         *,
         store_url: str,
+        cache_url: str,
         demo_url: str | None,
         audit_only: bool,
         log: Log,
@@ -83,11 +86,12 @@ class Worker:
         generation = self._generation(reading)
         estimator = Estimator(vocabulary)
 
-        self._doors = doors = Doors(settings, slot, store_url, log, lambda: self.org)
+        self._doors = doors = Doors(settings, slot, (store_url, cache_url), log, lambda: self.org)
         doors.permits.retain(generation.routes.upstreams)
         doors.key_sets.follow(generation.directory.jwt)
         self._gauge = CallGauge(doors.accumulator, log, known_labels(generation))
         self._heartbeat = Heartbeat(doors.accumulator, self._look)
+        self._repeats = Repeats(doors, self._gauge, log)
         self._tasks = Tasks(reporter(log))
         hook, new_id = webhook_of(settings.notify, doors, log), RequestIds()
         self._notices = Notices(doors, hook, log, Clock(), new_id, lambda: self._world.generation)
@@ -102,6 +106,7 @@ class Worker:
             meters=doors.meters,
             usage=doors.usage,
             books=doors.books,
+            answers=doors.answers,
             gauge=self._gauge,
             notices=self._notices,
             estimator=estimator,
@@ -111,7 +116,9 @@ class Worker:
             report=reporter(log),
             count_long=self._count_long,
             shelf=Shelf(settings.state),
+            measuring=self._repeats.measuring,
         )
+        self._near = NearWatch(doors.accumulator, log, self._world.near)
         whole = settings.store.embedded and slot == 0  # else other machines' journals count, too
         self._audit = Audit(self._world, doors.books, doors.reader, doors.accumulator, drift=whole)
         self._exemptions = ExemptionWatch(doors.accumulator, log, speaks=slot == 0)
@@ -137,12 +144,14 @@ class Worker:
             self._memory.keep,
             self._audit.run,
             doors.key_sets.run,
+            doors.cache.listen,
+            *self._repeats.chores,
         ):
             self._tasks.keep(chore)
         for telling in self._notices.chores:
             self._tasks.keep(telling)
         self._heartbeat.start()
-        doors.accumulator.only(metrics.POLICY, self._world.generation.id).set(1.0)
+        doors.accumulator.only(metrics.POLICY, self._world.generation.id)
         tls = self._settings.tls
         own = OwnPages(self._world, Calls(doors.reader), self.readiness)
         self.listener = await serve(
@@ -174,6 +183,7 @@ class Worker:
         await self._doors.close_books()
         await self._notices.last()
         await self._tasks.end_chores()
+        await self._repeats.last()
         await self._doors.close()
         self._heartbeat.stop()
         self._doors.accumulator.close()
@@ -202,7 +212,7 @@ class Worker:
         doors.key_sets.follow(generation.directory.jwt)
         self._gauge.know(known_labels(generation))
         self._exemptions.follow(generation.policy.said.exemptions, time.time())
-        doors.accumulator.only(metrics.POLICY, generation.id).set(1.0)
+        doors.accumulator.only(metrics.POLICY, generation.id)
 
     def _reload_failed(self) -> None:
         self._doors.accumulator.cell(metrics.RELOAD_FAILURES).value += 1
@@ -213,10 +223,12 @@ class Worker:
         self._exemptions.look(time.time())
         doors = self._doors
         doors.ladders.refresh()
+        doors.cache.refresh()
         store = () if doors.store.up else (f"the store is away: {doors.store.fault}",)
         keys = (
             (f"the keys of the identity provider are not current: {fault}",) if (fault := doors.key_sets.fault) else ()
         )
-        self._life.degrade((*store, *keys, *doors.watch.refresh(doors.permits)))
+        near = self._near.refresh(self._world.generation.id)
+        self._life.degrade((*store, *keys, *near, *doors.watch.refresh(doors.permits)))
         doors.accumulator.cell(metrics.STORE_UP, "store").set(1.0 if doors.store.up else 0.0)
         doors.accumulator.cell(metrics.JOURNAL_LAG).set(doors.books.lag_s)

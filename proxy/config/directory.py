@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from proxy.config.pseudonym import placeholder_key, pseudonym
+from proxy.config.pseudonym import answers_key, fingerprint_key, placeholder_key, pseudonym
 from proxy.domain.principal import Principal
 
 REFRESH_S = 3600.0
@@ -109,6 +109,8 @@ class Directory:
         self.repos: Mapping[str, str] = MappingProxyType(dict(repos))
         self.jwt = jwt
         self._secret = secret
+        self.answers_key = answers_key(secret, org)  # of what stands for requests in the cache
+        self.fingerprint_key = fingerprint_key(secret, org)  # of the prints by which repeats are counted
         pairs = tuple(keys)
         self.keys = tuple(key for key, _ in pairs)
         self.projects: Mapping[str, str] = MappingProxyType(

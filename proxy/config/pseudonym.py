@@ -29,6 +29,21 @@ def placeholder_key(secret: bytes, org: str, person: str) -> bytes:
     return hashlib.blake2b(told, key=secret, digest_size=32, person=b"tg-placeholder").digest()
 
 
+def answers_key(secret: bytes, org: str) -> bytes:
+    """Derive the key of the digests by which an org's stored answers are found, so that nobody can guess or probe one."""
+    told = org.encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(told, key=secret, digest_size=32, person=b"tg-answers").digest()
+
+
+def fingerprint_key(secret: bytes, org: str) -> bytes:
+    """Derive the key of the prints by which an org's repeats are counted.
+
+    Without it nobody who reads the store can try out what was asked, nor find the same question in two orgs.
+    """
+    told = org.encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(told, key=secret, digest_size=32, person=b"tg-fingerprint").digest()
+
+
 def pseudonym_secret(state: Path) -> bytes:
     """Read the secret of a state folder, or draw it the first time. Raises ``ConfigError``.
 

@@ -40,6 +40,7 @@ _TYPES = {  # kind of error -> type; the SDK chooses its class by status, people
     "quota": "rate_limit_error",
     "upstream": "api_error",
     "upstream_timeout": "api_error",
+    "not_cached": "api_error",
     "unavailable": "overloaded_error",
     "internal": "api_error",
 }

@@ -16,6 +16,7 @@ _STATUS = {  # kind of error -> google.rpc.Code
     "quota": "RESOURCE_EXHAUSTED",
     "upstream": "UNAVAILABLE",
     "upstream_timeout": "DEADLINE_EXCEEDED",
+    "not_cached": "DEADLINE_EXCEEDED",
     "unavailable": "UNAVAILABLE",
     "internal": "INTERNAL",
 }

@@ -14,6 +14,7 @@ _TYPES = {
     "quota": "insufficient_quota",
     "upstream": "server_error",
     "upstream_timeout": "server_error",
+    "not_cached": "server_error",
     "unavailable": "server_error",
     "internal": "server_error",
 }

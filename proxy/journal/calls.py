@@ -13,7 +13,7 @@ import msgspec
 
 from proxy.domain.decision_id import Sought
 from proxy.domain.money import exact_usd
-from proxy.domain.row import Outcome, Row
+from proxy.domain.row import VERIFY, Outcome, Row
 from proxy.domain.usage import UsageSource
 from proxy.journal.entries import rows_named, rows_of
 from proxy.journal.reader import Reader
@@ -97,7 +97,7 @@ class Calls:
     async def decided(self, one: Sought, principal: str) -> Row | None:
         """The last row of a call, found by the name of its decision; else as ``find``."""
         mine = await self._mine(lambda db: rows_named(db, one.begin, one.end), principal)
-        return mine[-1] if mine else None
+        return _told(mine) if mine else None
 
     async def _mine(self, look: Callable[[sqlite3.Connection], Sequence[Row]], principal: str) -> list[Row]:
         waits = WAITS_S if self._waiting < WAITERS else ()
@@ -122,7 +122,7 @@ class Calls:
 
 def call_view(rows: Sequence[Row]) -> CallView:
     """The view of a call's rows (at least one), by attempt."""
-    first, last = rows[0], rows[-1]
+    first, last = rows[0], _told(rows)
     at = datetime.fromtimestamp(first.at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return CallView(
         request_id=first.request_id,
@@ -140,6 +140,11 @@ def call_view(rows: Sequence[Row]) -> CallView:
         generation=last.generation,
         attempts=tuple(_attempt(row) for row in rows),
     )
+
+
+def _told(rows: Sequence[Row]) -> Row:
+    """The last row of what the caller was told: a stored answer may have been asked again afterwards, to compare it."""
+    return next((row for row in reversed(rows) if row.cache != VERIFY), rows[-1])
 
 
 def _attempt(row: Row) -> AttemptView:

@@ -17,6 +17,10 @@ Test = Callable[[str], bool]
 _COMPACT_DATE: Final = re.compile(r"-(20\d{2})(\d{2})(\d{2})(?=-|:|$)")
 _GEOGRAPHY: Final = re.compile(r"[a-z]{2}(?:-gov|ac)?\.(?=[a-z0-9-]+\.)")  # eu., apac., us-gov. before vendor and model
 _SOLD_AS: Final = re.compile(r"(?:global|[a-z]{2}(?:-gov|ac)?)\.[a-z0-9-]+\.")
+_LATEST: Final = re.compile(r"[-@:]latest\Z")
+_VERSION: Final = re.compile(  # a lone digit is a new model's: claude-opus-4-1 is not claude-opus-4
+    r"(?:[-@:](?:\d[\d.]+|v\d+|latest|preview)|:\d)*"
+)
 _VERSIONED: Final = re.compile(r"(?:-v\d+)?(?::[a-z0-9]+)*")  # what ends an id of Bedrock
 
 
@@ -74,10 +78,23 @@ def is_same(asked: str, served: str) -> bool:
     """Tell whether a model calls itself ``served`` that was asked for as ``asked``: Bedrock's ids say more than its vendors."""
     if served == asked:
         return True
-    if served not in asked:
+    if not served or served not in asked:
         return False
     before, _, after = _without_arn(asked).rpartition(served)
     return (before.endswith(".") and "/" not in before) and _VERSIONED.fullmatch(after) is not None
+
+
+def is_version(asked: str, served: str) -> bool:
+    """Tell whether ``served`` is ``asked``, or one dated or numbered version of it: no other model stood in for it.
+
+    ``gpt-5`` is answered by ``gpt-5-2025-08-07``, and ``mistral-large-latest`` by ``mistral-large-2411``, but ``gpt-5-mini``
+    is another model. What is not sure is no version.
+    """
+    if is_same(asked, served):
+        return True
+    wanted = _LATEST.sub("", _without_arn(asked).rpartition("/")[2].lower())
+    given = _without_arn(served).rpartition("/")[2].lower()
+    return given.startswith(wanted) and _VERSION.fullmatch(given, len(wanted)) is not None
 
 
 def sold_as(asked: str, served: str) -> str:

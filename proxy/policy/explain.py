@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
-from proxy.domain.decision import Decision, Denial, Kind, Obligation
+from proxy.domain.decision import Decision, Denial, Kind, Obligation, Reuse
 from proxy.domain.meter import MeterKind, Unit
 from proxy.domain.trace import Note, Said
 from proxy.policy.amount_words import amount_text, limit_text, scope_text, span_text
@@ -20,7 +20,6 @@ from proxy.policy.periods import period_at
 _MICRO = 1_000_000
 _LONG_WAIT_S = 60
 _STATUS = {Kind.FORBIDDEN: 403, Kind.TAGS: 400, Kind.CAP: 400, Kind.CONTENT: 400}
-UNCACHED = "(answers are not cached by this release)"
 _QUIET = (Said.OK, Said.ASIDE)
 
 
@@ -107,7 +106,15 @@ def _changes(decision: Decision) -> Iterator[str]:
     if decision.max_output is not None:
         yield f"  output at most {decision.max_output:,} tokens"
     if decision.reuse is not None and decision.reuse.mode != "off":
-        yield f"  cache  {decision.reuse.mode} within the {decision.reuse.share}, by {decision.reuse.rule} {UNCACHED}"
+        yield f"  cache  {reuse_words(decision.reuse)}, by {decision.reuse.rule}"
+
+
+def reuse_words(terms: Reuse) -> str:
+    """What a rule lets be answered from the cache."""
+    same = "means provably the same" if terms.mode == "near" else "is the same byte for byte"
+    whose = "the caller asked" if terms.share == "user" else f"the {terms.share} asked"
+    does = "would be answered as before; only counted" if terms.shadow else "is answered as before, at no cost"
+    return f"what {same} as {whose} within {span_text(terms.ttl_s)} {does}"
 
 
 def _checked(decision: Decision, trace: Iterable[Note], seen: Iterable[Reading]) -> Iterator[str]:
@@ -159,7 +166,7 @@ def _would(note: Note) -> str:
         Said.CACHE: "would have set the cache: ",
         Said.WASTE: "would have acted: ",
     }
-    return f"{words[note.said]}{note.detail}{f' {UNCACHED}' if note.said is Said.CACHE else ''}"
+    return f"{words[note.said]}{note.detail}"
 
 
 def _list(what: str, found: Iterable[str]) -> list[str]:

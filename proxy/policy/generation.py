@@ -14,7 +14,7 @@ from proxy.policy.polls import answers
 from proxy.policy.rule import PolicySet
 from proxy.policy.saying import Ground
 from proxy.policy.select import Rulebook, Selection, Serves
-from proxy.policy.terms import ANY_FAMILY, Inspect, targets
+from proxy.policy.terms import ANY_FAMILY, Inspect, reuses, targets
 from proxy.policy.views import NAMES, Activate, Layout, Views
 from proxy.policy.wanted import Wanted, counted, together
 
@@ -41,6 +41,7 @@ class Policy:
         self.said = said
         self.routes = any(rule.verb == "route" for rule in said.rules)  # some send calls to other models
         self.inspects = any(isinstance(one.terms, Inspect) and "prompt" in one.terms.places for one in said.rules)
+        self.caches = any(reuses(rule.terms) for rule in said.rules)  # some let repeats be answered here
         self.counted = counted(said.rules)  # whose calls are counted, for rules that ask what they did lately
         self._targets = frozenset(pair for rule in said.rules for pair in targets(rule.terms))
         self._layout = Layout.of(activate or _layout_of(known), known)

@@ -1,4 +1,4 @@
-"""What people are told beside the callers: a budget that crossed a threshold, a rule that warned, an exemption that ends.
+"""What people are told beside the callers: budgets that cross thresholds, rules that warn, exemptions that end, and the like.
 
 Pure. The name under which each is told once is made of the rule and the scope, for budgets also of period and threshold.
 """
@@ -67,3 +67,15 @@ def expiry(one: Exemption, generation: str) -> Telling:
         generation=generation,
     )
     return Telling(f"exemption:{one.name}@{int(one.until)}", int(one.until) + KEPT_S, notice)
+
+
+def near_off(rule: str, differ: int, count: int, generation: str, now_s: int) -> Telling:
+    """Of the answers given under a rule for another wording, too many differed when they were asked again."""
+    notice = Notice(
+        type="cache.near_off",
+        rule=rule,
+        level=f"{differ} of {count}",
+        reason="stored answers given for another wording that differed when they were asked again",
+        generation=generation,
+    )
+    return Telling(f"near-off:{rule}@{generation}", now_s + KEPT_S, notice)

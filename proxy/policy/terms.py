@@ -14,6 +14,7 @@ from proxy.domain.decision import Reserve
 
 NOBODY: Mapping[str, int] = {}
 ANY_FAMILY = "*"
+OFF = "off"  # a mode of `cache`
 
 
 class Models(msgspec.Struct, frozen=True):
@@ -96,9 +97,9 @@ class Inspect(msgspec.Struct, frozen=True):
 
 
 class Cache(msgspec.Struct, frozen=True):
-    """``cache``: whether repeats may be answered here. Driven by the dedup work; decided here."""
+    """``cache``: whether repeats may be answered here."""
 
-    mode: str = "off"  # off | exact | near
+    mode: str = OFF  # off | exact | near
     shadow: bool = False
     share: str = "team"  # user | team | org
     ttl_s: float = 14_400.0
@@ -141,3 +142,10 @@ def targets(terms: Terms) -> tuple[tuple[str, str], ...]:
     """Where a rule may send calls: (family or "*", model)."""
     route = terms.when_spent if isinstance(terms, Budget) else terms
     return route.to if isinstance(route, Route) else ()
+
+
+def reuses(terms: Terms) -> bool:
+    """Whether a rule may have repeats answered here."""
+    if isinstance(terms, Waste):
+        return any(rung.cache is not None and rung.cache.mode != OFF for rung in terms.then)
+    return isinstance(terms, Cache) and terms.mode != OFF

@@ -98,6 +98,11 @@ class Request:
         value = self._head.headers.get(name)
         return None if value is None else _text(value)
 
+    def listed(self, name: str) -> str | None:
+        """All values of a header that is a list, joined by commas (RFC 9110, 5.3); None when absent."""
+        values = self._head.headers.getall(name, ())
+        return _text(", ".join(values)) if values else None
+
     def forwardable(self, extra: frozenset[str]) -> list[tuple[bytes, bytes]]:
         """The headers that may go on to an upstream; ``extra`` in lower case."""
         return forwardable(self._head.raw_headers, extra, self._head.headers.get(hdrs.CONNECTION))

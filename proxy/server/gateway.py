@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Final
 
 from proxy.pipeline import Pipeline
 from proxy.ports import Reply, Request
-from proxy.server.own import CALLS, DECISIONS, OwnPages
+from proxy.server.own import CACHE, CALLS, DECISIONS, OwnPages
+
+_BELOW: Final = (CALLS, DECISIONS, CACHE)  # pages that are named by what follows
 
 
 class Gateway:
@@ -20,7 +23,7 @@ class Gateway:
             "/readyz": own.readyz,
             "/v1/me": own.me,
         }
-        self._calls, self._decisions = own.call, own.decision
+        self._below = {CALLS: own.call, DECISIONS: own.decision, CACHE: own.cached}
 
     async def __call__(self, request: Request, reply: Reply) -> None:
         """Answer one request; raises only cancellation."""
@@ -30,8 +33,9 @@ class Gateway:
         own = self._own.get(path)
         if own is not None:
             await own(request, reply)
-        elif path.startswith((CALLS, DECISIONS)):
-            await (self._calls if path.startswith(CALLS) else self._decisions)(request, reply)
+        elif path.startswith(_BELOW):
+            page = next(page for prefix, page in self._below.items() if path.startswith(prefix))
+            await page(request, reply)
         else:
             await self._walk(request, reply)
 

@@ -9,7 +9,7 @@ import msgspec
 from proxy import ports
 from proxy.dialects import address
 from proxy.domain.decision_id import sought
-from proxy.domain.errors import CallError, NotFound
+from proxy.domain.errors import BadRequest, CallError, NotFound, StoreAway, Unavailable
 from proxy.domain.money import format_usd
 from proxy.domain.principal import Principal
 from proxy.ports import Reply, Request
@@ -19,10 +19,11 @@ from proxy.server.plain_errors import Answer
 from proxy.steps.account import account
 from proxy.steps.errors import answer_to
 from proxy.steps.limits import own_limits
+from proxy.steps.reusing import scope_of
 from proxy.steps.world import World
 
 Page = Callable[[Request, Principal], Awaitable[Answer]]
-CALLS, DECISIONS = "/v1/calls/", "/v1/policy/decisions/"
+CALLS, DECISIONS, CACHE = "/v1/calls/", "/v1/policy/decisions/", "/v1/cache/"
 _JSON = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]
 
 
@@ -54,6 +55,10 @@ class OwnPages:
     async def decision(self, request: Request, reply: Reply) -> None:
         """``/v1/policy/decisions/{id}``: what was decided about one call of the key's own principal, and why."""
         await self._answer(request, reply, self._decision)
+
+    async def cached(self, request: Request, reply: Reply) -> None:
+        """``/v1/cache/{id}``: DELETE takes an answer away from everybody who shares it with the key's principal."""
+        await self._answer(request, reply, self._forget, method="DELETE")
 
     async def _me(self, _: Request, who: Principal) -> Answer:
         world = self._world
@@ -101,9 +106,22 @@ class OwnPages:
             raise NotFound("There is no such call of yours; its id is the x-request-id of the answer.")
         return 200, _JSON, msgspec.json.encode(found)
 
-    async def _answer(self, request: Request, reply: Reply, page: Page) -> None:
+    async def _forget(self, request: Request, who: Principal) -> Answer:
+        scopes = [scope_of(share, who) for share in ("user", "team", "org")]
         try:
-            if request.method != "GET":
+            is_gone = await self._world.answers.forget(who.org, scopes, _last(request, CACHE))
+        except StoreAway:
+            raise Unavailable("The cache is away; what is in it cannot be deleted now.", retry_after_s=1.0) from None
+        if not is_gone:
+            raise NotFound("There is no such answer for you; its id is the key in the Cache-Status of an answer.")
+        return 204, [], b""
+
+    async def _answer(self, request: Request, reply: Reply, page: Page, *, method: str = "GET") -> None:
+        try:
+            if method == "DELETE" and request.method != method:
+                await reply.whole(*_only(method, request))
+                return
+            if request.method != method:
                 raise NotFound("This path is only read: use GET.")
             await reply.whole(*await page(request, await self._principal(request)))
         except CallError as error:
@@ -113,6 +131,12 @@ class OwnPages:
         world = self._world
         credential = address.credential(request.header, address.parse(request.raw_path))
         return await world.identity.principal(world.generation.directory, credential, world.clock.now())
+
+
+def _only(method: str, request: Request) -> Answer:
+    """The answer to another method (RFC 9110, 15.5.6)."""
+    _, head, body = answer_to(request, BadRequest(f"This path takes {method} alone.", code="method_not_allowed"))
+    return 405, [*head, (b"allow", method.encode())], body
 
 
 def _last(request: Request, behind: str) -> str:

@@ -1,4 +1,4 @@
-"""The request on its way: sent once, and where its answers are drained, not ended by a caller who leaves."""
+"""The request on its way: sent once, and where its answers are drained or shared, not ended by a caller who leaves."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from proxy.steps.world import World
 class Asking:
     """Of one attempt."""
 
-    def __init__(self, world: World, plan: Plan) -> None:
-        """Nothing is sent yet."""
+    def __init__(self, world: World, plan: Plan, *, for_others: bool = False) -> None:
+        """Nothing is sent yet. ``for_others``: somebody else may wait for the answer."""
+        self._may_outlive = for_others or plan.upstream.on_disconnect == "drain"
         self._world = world
         self._plan = plan
         self._sending: asyncio.Future[Answer] | None = None  # where it outlives a caller who leaves
@@ -30,7 +31,7 @@ class Asking:
         upstream, method = self._plan.upstream, self._plan.ask.endpoint.method
         self.at = self._world.clock.monotonic()
         sending = self._world.wire.send(upstream, method, target, headers, body, self._on_sent)
-        if upstream.on_disconnect != "drain":
+        if not self._may_outlive:
             return await sending
         self._sending = asyncio.ensure_future(sending)
         self._sending.add_done_callback(_heard)

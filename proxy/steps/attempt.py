@@ -15,16 +15,21 @@ from typing import Self
 from proxy.domain.errors import CallError, ClientGone, PassedOver, QuotaSpent, UpstreamFailed
 from proxy.domain.meter import Held, Hold
 from proxy.domain.upstream import Upstream
+from proxy.domain.usage import Usage
 from proxy.domain.verdict import UNSEEN
 from proxy.metering.cost import Cost
 from proxy.ports import Answer, Body, Permit
+from proxy.steps import receipt
 from proxy.steps.asking import Asking
 from proxy.steps.booking import End, book
 from proxy.steps.delivery import is_stream
 from proxy.steps.failure import failed, goes_on, retry_after_s, verdict
 from proxy.steps.holding import Taken, secure
+from proxy.steps.limit_headers import Pairs
 from proxy.steps.outgrowing import Outgrowing, can_outgrow
+from proxy.steps.reading_on import MOST_S, read_while
 from proxy.steps.reckoning import Bill, Reckoning, Uncounted
+from proxy.steps.recording import Recording
 from proxy.steps.refusal import used_up
 from proxy.steps.visit import Plan, Visit
 from proxy.steps.world import World
@@ -36,19 +41,31 @@ class Attempt:
     """One try upstream, as an asynchronous context manager."""
 
     def __init__(
-        self, world: World, visit: Visit, plan: Plan, permit: Permit, *, others: Sequence[Upstream] = ()
+        self,
+        world: World,
+        visit: Visit,
+        plan: Plan,
+        permit: Permit,
+        *,
+        others: Sequence[Upstream] = (),
+        recording: Recording | None = None,
     ) -> None:
-        """Nothing happens until the block is entered. ``others`` could be asked if this one fails."""
+        """Nothing happens until the block is entered. ``others`` could be asked if this one fails.
+
+        ``recording`` keeps the answer for those who ask the same, and is ended here.
+        """
         self._world = world
         self._visit = visit
         self._plan = plan
         self._permit = permit
         self._others = others
-        self._asking = Asking(world, plan)
+        self._recording = recording
+        self._asking = Asking(world, plan, for_others=recording is not None)
         self._answer: Answer | None = None
         self._reckoning = Reckoning(world, visit, plan)
         self._bill: Bill | None = None  # of a buffered answer, as its receipt says
         self._is_whole = self._is_read = False  # the answer is buffered; it has gone through the tap
+        self._is_all = False  # of a stream: its end has come
         self._first_at = 0.0  # monotonic: the first piece of the answer is here
         self._taken: Taken | None = None
         self._outgrowing: Outgrowing | None = None
@@ -61,6 +78,8 @@ class Attempt:
             taken = self._taken = await secure(self._world, self._visit, self._plan)
         except BaseException:
             self._permit.ended(UNSEEN)
+            if self._recording is not None:
+                self._recording.stop()
             raise
         self._visit.rowed = True
         self._visit.attempts = self._plan.number
@@ -77,6 +96,7 @@ class Attempt:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Record, then settle. Nothing in here waits, so nothing in here can be cancelled."""
+        self._is_all = error is None
         if self._worth_draining(error):
             self._world.later(self._drain_then_book(error))
         else:
@@ -112,6 +132,8 @@ class Attempt:
         self._answer = answer
         self._permit.answered(verdict(self._plan.upstream, answer, None))
         self._reckoning.begin(answer)
+        if self._recording is not None:
+            self._recording.begin(answer, is_stream=is_stream(self._plan, answer))
         if self._plan.ask.endpoint.generates and is_stream(self._plan, answer):
             self._watch(self._in_block())
         self._first_at = self._world.clock.monotonic()
@@ -131,11 +153,15 @@ class Attempt:
         self._is_whole = True
         body = await self._answer.read()
         self._reckoning.body(body)
+        if self._recording is not None:
+            self._recording.take(body)
         self._is_read = True
         return body
 
     def feed(self, piece: bytes) -> None:
         """One piece of a stream has come."""
+        if self._recording is not None:
+            self._recording.take(piece)
         self._is_spent = self._reckoning.feed(piece)
 
     @property
@@ -154,11 +180,19 @@ class Attempt:
         """What it would cost if it ended now."""
         return self._reckoning.so_far_nusd()
 
-    def reckon(self) -> Bill | None:
-        """Usage and cost of a buffered answer, for its receipt; None where its text is too long to be counted here."""
+    def costs(self) -> Pairs:
+        """Usage and cost of a buffered answer, for its receipt; nothing where its text is too long to be counted here."""
         bill = self._reckoning.bill(may_bill=True)
-        self._bill = None if isinstance(bill, Uncounted) else bill
-        return self._bill
+        if isinstance(bill, Uncounted):
+            return []
+        self._bill = bill
+        return receipt.cost(bill.cost.nusd, bill.usage.usage_source)
+
+    def head(self, plan: Plan, answer: Answer, *, is_unpacked: bool = False) -> Pairs:
+        """Headers for the caller; those of ``costs`` come first where there are any. ``is_unpacked``: see ``receipt``."""
+        kept, bill = self._recording, self._bill
+        is_stored = kept is not None and bill is not None and kept.is_fit(bill.usage)
+        return receipt.headers(plan, answer, self.hold, self.held, is_unpacked=is_unpacked, is_stored=is_stored)
 
     # -- ending
 
@@ -178,14 +212,18 @@ class Attempt:
         else:
             self._asking.let_go()
         self._permit.ended(verdict(self._plan.upstream, answer, error))
+        usage = None
         try:
-            self._count_up(end)
+            usage = self._count_up(end)
         except Exception as bug:  # noqa: BLE001 - a mistake in reading the answer must not lose the row
             self._world.report("usage_unread", self._plan.call.request_id, bug)
             row = self._in_block().row
             self._book(end, Bill(row.usage, Cost(row.cost_nusd, self._plan.price_version, None)))
+        if self._recording is not None:
+            self._recording.end(usage if self._is_read or self._is_all else None)
 
-    def _count_up(self, end: End) -> None:
+    def _count_up(self, end: End) -> Usage | None:
+        """Book what it used; None where that is not known yet."""
         if self._answer is not None and self._is_whole and not self._is_read:  # it broke, or its caller left
             self._reckoning.body(self._answer.arrived(ARRIVED_AT_MOST))
         # A provider that we waited for may bill what it read.
@@ -193,8 +231,9 @@ class Attempt:
         bill = self._bill or self._reckoning.bill(may_bill=may_bill)
         if isinstance(bill, Uncounted):
             self._world.later(self._count_then_book(bill, end))
-        else:
-            self._book(end, bill)
+            return None
+        self._book(end, bill)
+        return bill.usage
 
     async def _count_then_book(self, bill: Uncounted, end: End) -> None:
         counted = bill.roughly()
@@ -211,14 +250,20 @@ class Attempt:
 
     def _worth_draining(self, error: BaseException | None) -> bool:
         left = isinstance(error, ClientGone | asyncio.CancelledError)
-        return left and self._asking.outlives and self._asking.is_sent and not self._is_read
+        return left and self._is_wanted() and self._asking.is_sent and not self._is_read
+
+    def _is_wanted(self) -> bool:
+        """Whether its answer is worth reading without a caller."""
+        is_awaited = self._recording is not None and self._recording.is_wanted
+        return is_awaited or (self._plan.upstream.on_disconnect == "drain" and self._asking.outlives)
 
     async def _drain_then_book(self, error: BaseException | None) -> None:
-        """Read on for a caller who left, where the provider bills anyway: the true figure comes at the end."""
+        """Read on for a caller who left, where the provider bills anyway, or others wait for the answer."""
+        upstream = self._plan.upstream
         try:
             with suppress(TimeoutError, CallError):  # what was reported until then is booked
-                async with asyncio.timeout(self._plan.upstream.drain_s):
-                    await self._read_on()
+                async with asyncio.timeout(upstream.drain_s if upstream.on_disconnect == "drain" else MOST_S):
+                    await read_while(self._is_wanted, self._read_on())
         finally:
             self._leave(error)
 
@@ -232,6 +277,9 @@ class Attempt:
             return
         while piece := await self._answer.piece():
             self.feed(piece)
+            if (cut := self.cut) is not None:
+                raise cut
+        self._is_all = True
 
     def _book(self, end: End, bill: Bill) -> None:
         book(self._world, self._visit, self._plan, self._in_block(), self, end, bill)

@@ -37,19 +37,21 @@ def book(world: World, visit: Visit, plan: Plan, taken: Taken, holder: Holder, e
     """Book the attempt's row; whoever settles, refreshes, counts or learns hears of it. Neither waits nor fails."""
     row = _row(visit, plan, taken, end, bill, world.clock.monotonic())
     if isinstance(end.error, CallError) and end.error.policy is not None:
-        row = _explained(world, visit, row, end.error)
+        row = explained(world, visit, row, end.error)
     world.books.book(row, taken.hold)
     world.leases.discard(holder)
     world.meters.ended(taken.hold, bill.cost.nusd)
     world.gauge.finished(row)
     recent.booked(world, visit, row)
+    if world.measuring is not None:
+        world.measuring.booked(visit, plan, row, recent.scopes_of(visit))
     usage = bill.usage
     if usage.usage_source is UsageSource.REPORTED:
         world.estimator.learn(plan.upstream.name, plan.model, plan.estimate, usage)
         world.outputs.learn(plan.model, plan.call.attribution.team, usage.output or 0, plan.ask.choices)
 
 
-def _explained(world: World, visit: Visit, row: Row, error: CallError) -> Row:
+def explained(world: World, visit: Visit, row: Row, error: CallError) -> Row:
     """The row of an answer that a rule withheld, or cut."""
     if not (visit.why or (visit.decision and visit.decision.denials)):
         visit.why = (error.message,)  # the decision itself let the call go on

@@ -11,7 +11,7 @@ import math
 from proxy.dialects import routes
 from proxy.domain.errors import CallError, ClientGone, QuotaSpent, Throttled, Unavailable
 from proxy.ports import DRAINING, Request
-from proxy.steps import receipt
+from proxy.steps import cache_status, receipt
 from proxy.steps.limit_headers import refused_limits
 from proxy.steps.visit import Visit
 from proxy.steps.world import World
@@ -42,6 +42,8 @@ async def tell(visit: Visit, error: Exception, world: World) -> None:
         else:
             body = visit.dialect.error_body(known, visit.request_id)
             pairs = head(known, visit.request_id) + receipt.attempts(visit.attempts)
+            if visit.cached is not cache_status.OFF:
+                pairs += cache_status.own_pairs(visit.cached)
             if isinstance(known, Throttled | QuotaSpent):
                 pairs += refused_limits(visit.refused_on, visit.dialect.family, visit.refused_at_us)
             await visit.reply.whole(known.status, pairs, body)

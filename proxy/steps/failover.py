@@ -2,7 +2,7 @@
 
 Another one is asked only while nothing was passed on to the caller. Every attempt has a permit before it holds money, so
 that nobody's budget waits in a queue; each has its own hold, price and row. Where rules send the call to another model,
-the upstreams of that one are asked instead.
+the upstreams of that one are asked instead. Where rules let repeats be answered, nobody is asked for one (``steps.ahead``).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from proxy.domain.errors import Busy, CallError, NotFound
 from proxy.domain.upstream import Upstream
 from proxy.domain.verdict import UNSEEN
 from proxy.ports import Permit
+from proxy.steps.ahead import Ahead, as_missed
 from proxy.steps.attempt import Attempt
 from proxy.steps.detour import Elsewhere, GivesWay, Way
 from proxy.steps.failure import as_told, goes_on, is_refusal
@@ -37,40 +38,53 @@ async def serve(world: World, visit: Visit, match: Match, call: Call, ask: Ask, 
     number = 1
     failure: CallError | None = None
     failed: Upstream | None = None
-    while left := way.left:
-        try:
-            permit = world.permits.take(left) or await _in_line(world, visit, left)
-        except Busy as busy:
-            failure = failure or busy
-            break
-        left.remove(upstream := permit.upstream)
-        if failed is not None:
-            world.gauge.failed_over(failed)
+    with Ahead(world, visit, call, ask) as ahead:
+        while way.left:
+            if await ahead.answered(way, number):
+                return
+            left = way.left
+            try:
+                permit = await _leave(world, visit, left, failed)
+            except Busy as busy:
+                failure = failure or busy
+                break
+            left.remove(upstream := permit.upstream)
             failed = None
-        try:
-            plan = await _plan(world, visit, call, ask, permit, number)
-            async with Attempt(world, visit, plan, permit, others=left) as attempt:
-                await forward(visit, plan, attempt)
-        except (Elsewhere, GivesWay) as why:
-            way.turn(why, upstream)
-        except CallError as error:
-            if visit.opened or visit.is_spent or not (goes_on(error) or (failure is not None and is_refusal(error))):
-                visit.rowed = visit.attempts == number  # a refusal after another's attempt leaves a row of its own
-                raise
-            if goes_on(error):  # else we refused this one, and why the one before it failed says more
-                failure, failed, number = error, upstream, number + 1
-            way.failed(upstream)
-            visit.read_at = world.clock.monotonic()
-        else:
-            return
+            try:
+                plan = ahead.plan_for(upstream) or await _plan(world, visit, call, ask, permit, number)
+                async with Attempt(world, visit, plan, permit, others=left, recording=ahead.recording()) as attempt:
+                    await forward(visit, plan, attempt)
+            except (Elsewhere, GivesWay) as why:
+                way.turn(why, upstream)
+            except CallError as error:
+                if (
+                    visit.opened
+                    or visit.is_spent
+                    or not (goes_on(error) or (failure is not None and is_refusal(error)))
+                ):
+                    visit.rowed = visit.attempts == number  # a refusal after another's attempt leaves a row of its own
+                    raise
+                if goes_on(error):  # else we refused this one, and why the one before it failed says more
+                    failure, failed, number = error, upstream, number + 1
+                way.failed(upstream)
+                visit.read_at = world.clock.monotonic()
+            else:
+                return
     if failure is not None:
         raise as_told(failure)
 
 
-async def _in_line(world: World, visit: Visit, upstreams: Sequence[Upstream]) -> Permit:
-    """A permit for one of these, after a wait, which is no work of ours. Raises ``Busy``."""
-    permit = await world.permits.wait(upstreams)
-    visit.read_at = world.clock.monotonic()
+async def _leave(world: World, visit: Visit, upstreams: Sequence[Upstream], failed: Upstream | None) -> Permit:
+    """A permit for one of these, after a wait if need be, which is no work of ours. Raises ``Busy``.
+
+    ``failed``: the one that was asked before.
+    """
+    permit = world.permits.take(upstreams)
+    if permit is None:
+        permit = await world.permits.wait(upstreams)
+        visit.read_at = world.clock.monotonic()
+    if failed is not None:
+        world.gauge.failed_over(failed)
     return permit
 
 
@@ -87,7 +101,7 @@ async def _plan(world: World, visit: Visit, call: Call, ask: Ask, permit: Permit
     """The plan of an attempt at the permit's upstream, which is given back when there can be none."""
     try:
         try:
-            return plan_of(world, visit, call, ask, permit.upstream, number)
+            return as_missed(visit, plan_of(world, visit, call, ask, permit.upstream, number))
         except NotReadYet as why:
             visit.heard = await _hear(world, visit, may_wait=why.may_wait)
         return plan_of(world, visit, call, ask, permit.upstream, number)

@@ -11,6 +11,7 @@ from proxy.domain.meter import Held, Hold
 from proxy.domain.money import format_usd
 from proxy.domain.usage import UsageSource
 from proxy.ports import Answer
+from proxy.steps import cache_status
 from proxy.steps.limit_headers import Pairs, header_text, limits
 from proxy.steps.visit import Plan
 
@@ -47,8 +48,19 @@ def identity(request_id: str) -> Pairs:
     return [(b"x-request-id", name), (b"request-id", name)]
 
 
-def headers(plan: Plan, answer: Answer, hold: Hold | None, held: Held | None, *, is_unpacked: bool = False) -> Pairs:
-    """The head of an answer that was forwarded, before its usage is known. ``is_unpacked``: it is compressed no more."""
+def headers(
+    plan: Plan,
+    answer: Answer,
+    hold: Hold | None,
+    held: Held | None,
+    *,
+    is_unpacked: bool = False,
+    is_stored: bool = False,
+) -> Pairs:
+    """The head of an answer that was forwarded, before its usage is known. ``is_unpacked``: it is compressed no more.
+
+    ``is_stored``: it is kept for others.
+    """
     pairs = identity(plan.call.request_id)
     named = False
     for name, value in answer.headers:
@@ -59,11 +71,23 @@ def headers(plan: Plan, answer: Answer, hold: Hold | None, held: Held | None, *,
             pairs.append((b"x-upstream-request-id", value))
     pairs.append((b"x-tally-upstream", plan.upstream.name.encode()))
     pairs.extend(attempts(plan.number))
-    pairs.append((b"x-tally-cache", b"off"))
-    pairs.append((b"x-tally-attribution", attribution(plan)))
-    pairs.extend(route(plan.decision))
-    pairs.extend(limits(plan.decision, plan.dialect.family, hold, held))
+    pairs.extend(cache_status.pairs(plan.cached, is_stored=is_stored))
+    pairs.extend(account(plan, plan.decision, hold, held))
     return pairs
+
+
+def reused(plan: Plan, content_type: bytes, limited: Decision, hold: Hold | None, held: Held | None) -> Pairs:
+    """The head of an answer that nobody was asked for. ``limited``: the decision, with what ``hold`` was taken for."""
+    pairs = [*identity(plan.call.request_id), (b"content-type", content_type)]
+    pairs.extend(cache_status.pairs(plan.cached))
+    pairs.extend(account(plan, limited, hold, held))
+    return pairs
+
+
+def account(plan: Plan, decision: Decision, hold: Hold | None, held: Held | None) -> Pairs:
+    """Who pays, where rules sent the call, and what its limits have left."""
+    told = [(b"x-tally-attribution", attribution(plan)), *route(decision)]
+    return told + limits(decision, plan.dialect.family, hold, held)
 
 
 def attempts(number: int) -> Pairs:
@@ -74,6 +98,11 @@ def attempts(number: int) -> Pairs:
 def cost(nusd: int, source: UsageSource) -> Pairs:
     """What a buffered answer cost; a stream's caller asks ``/v1/calls/{request_id}``."""
     return [(b"x-tally-cost-usd", format_usd(nusd).encode()), (b"x-tally-usage", source.encode())]
+
+
+def saved(nusd: int) -> Pairs:
+    """What a reused answer cost, and would have cost."""
+    return [(b"x-tally-cost-usd", format_usd(0).encode()), (b"x-tally-saved-usd", format_usd(nusd).encode())]
 
 
 def attribution(plan: Plan) -> bytes:

@@ -52,11 +52,13 @@ def gathered(world: World, policy: Policy, facts: Facts) -> Facts:
 
 
 def recent_of(known: Lately) -> Recent:
-    """Counts as rules see them. Redundancy is not counted yet."""
+    """Counts as rules see them."""
     hour, day = known.hour, known.day
     figures: dict[str, Any] = {
         "requests_1h": hour.requests,
         "requests_24h": day.requests,
+        "redundancy_1h": _share(hour),
+        "redundancy_24h": _share(day),
         "errors_1h": float(hour.errors),
         "errors_24h": float(day.errors),
         "abandoned_1h": float(hour.abandoned),
@@ -64,6 +66,11 @@ def recent_of(known: Lately) -> Recent:
         "cost_24h": day.nusd / NANO_PER_USD,
     }
     return Recent(**{name: figure for name, figure in figures.items() if figure})  # rows leave out what was not set
+
+
+def _share(counts: Counts) -> float:
+    """The part of the input that repeats what the scope had asked before."""
+    return round(counts.repeated / counts.looked, 4) if counts.looked else 0.0
 
 
 def remember(world: World, org: str, decision: Decision) -> None:
@@ -74,37 +81,44 @@ def remember(world: World, org: str, decision: Decision) -> None:
 
 def booked(world: World, visit: Visit, row: Row) -> None:
     """Count what an attempt cost and, unless another one may follow it, the call."""
-    if not (per := visit.generation.policy.counted):
+    if not visit.generation.policy.counted:
         return
     counts = Counts(nusd=row.cost_nusd)
     if not (row.may_follow or visit.counted):
         visit.counted = True
         left = row.outcome is Outcome.CLIENT_ABORT
         counts = Counts(1, int(row.outcome not in _FINE), int(left), row.cost_nusd)
-    _add(world, visit, per, counts)
+    _add(world, visit, counts)
 
 
 def ended(world: World, visit: Visit, error: BaseException) -> None:
     """Count a call that ended without an answer, unless an attempt of it was counted."""
-    if visit.counted or not (per := visit.generation.policy.counted):
+    if visit.counted or not visit.generation.policy.counted:
         return
     visit.counted = True
     outcome, _, _ = ending(error, 0)
     is_error = outcome not in _FINE and not _by_ladder(visit.decision, error)
     left = outcome is Outcome.CLIENT_ABORT and visit.rowed
-    _add(world, visit, per, Counts(1, int(is_error), int(left)))
+    _add(world, visit, Counts(1, int(is_error), int(left)))
 
 
-def _add(world: World, visit: Visit, per: tuple[str, ...], counts: Counts) -> None:
-    if (call := visit.call) is None:  # nobody was identified
-        return
+def _add(world: World, visit: Visit, counts: Counts) -> None:
+    if visit.call is not None:
+        world.usage.add(visit.call.principal.org, scopes_of(visit), counts)
+
+
+def scopes_of(visit: Visit) -> list[str]:
+    """The scopes of a call that rules ask about; none where nobody was identified."""
+    per = visit.generation.policy.counted
+    if not per or (call := visit.call) is None:
+        return []
     who, what, decision = call.principal, call.attribution, visit.decision
     asked = visit.ask.model if visit.ask else ""
     model = decision.route.model if decision and decision.route else asked
     if not visit.generation.routes.candidates(visit.dialect.family, model):
         per = tuple([one for one in per if one != "model"])  # callers could invent keys without end
     whose = _Whose(what.team, who.pseudonym, who.key_id, what.project, model)
-    world.usage.add(who.org, [scope(one, whose) for one in per], counts)
+    return [scope(one, whose) for one in per]
 
 
 def _by_ladder(decision: Decision | None, error: BaseException) -> bool:

@@ -8,61 +8,58 @@ from __future__ import annotations
 
 from proxy.dialects.base import Strip
 from proxy.ports import Answer
-from proxy.steps import receipt
-from proxy.steps.attempt import Attempt
+from proxy.steps.passage import Passage
 from proxy.steps.screened_answer import AnswerScreen
 from proxy.steps.screened_stream import StreamScreen, reads_whole, stream_screen_of
 from proxy.steps.visit import Plan, Visit
 
 
-async def whole(visit: Visit, plan: Plan, attempt: Attempt, answer: Answer, screen: AnswerScreen | None = None) -> None:
+async def whole(visit: Visit, plan: Plan, passage: Passage, answer: Answer, screen: AnswerScreen | None = None) -> None:
     """Pass a buffered answer, with what it cost, as its ``screen`` lets it go."""
-    attempt.answered(answer)
-    body, is_unpacked = await attempt.read(), False
+    passage.answered(answer)
+    body, is_unpacked = await passage.read(), False
     if screen is not None:
         body, plan, is_unpacked = screen.whole(answer, body)
-    head = receipt.headers(plan, answer, attempt.hold, attempt.held, is_unpacked=is_unpacked)
-    if reckoned := attempt.reckon():
-        usage, cost = reckoned
-        head.extend(receipt.cost(cost.nusd, usage.usage_source))
-    await visit.reply.whole(answer.status, head, body)
+    costs = passage.costs()
+    head = passage.head(plan, answer, is_unpacked=is_unpacked)
+    await visit.reply.whole(answer.status, head + costs, body)
 
 
 async def stream(
     visit: Visit,
     plan: Plan,
-    attempt: Attempt,
+    passage: Passage,
     answer: Answer,
     strip: Strip | None,
     screen: AnswerScreen | None = None,
 ) -> None:
     """Pass a stream piece by piece, as its ``screen`` lets it go. Whatever breaks it is told inside it, by ``Pipeline``."""
     if screen is None:
-        attempt.answered(answer)
-        await _pass(visit, plan, attempt, answer, strip, None)
+        passage.answered(answer)
+        await _pass(visit, plan, passage, answer, strip, None)
     elif reads_whole(plan, answer):
-        await whole(visit, plan, attempt, answer, screen)
+        await whole(visit, plan, passage, answer, screen)
     else:
-        attempt.answered(answer)
+        passage.answered(answer)
         through = stream_screen_of(screen, plan, answer)
         try:
-            await _pass(visit, plan, attempt, answer, strip, through)
+            await _pass(visit, plan, passage, answer, strip, through)
         finally:
             if through is not None:
                 through.ended()
 
 
 async def _pass(
-    visit: Visit, plan: Plan, attempt: Attempt, answer: Answer, strip: Strip | None, through: StreamScreen | None
+    visit: Visit, plan: Plan, passage: Passage, answer: Answer, strip: Strip | None, through: StreamScreen | None
 ) -> None:
     reply = visit.reply
     piece = await answer.piece()
     is_unpacked = through is not None and through.is_unpacked
-    await reply.open(answer.status, receipt.headers(plan, answer, attempt.hold, attempt.held, is_unpacked=is_unpacked))
+    await reply.open(answer.status, passage.head(plan, answer, is_unpacked=is_unpacked))
     visit.opened = True
     while piece:
-        attempt.feed(piece)
-        if (cut := attempt.cut) is not None:
+        passage.feed(piece)
+        if (cut := passage.cut) is not None:
             raise cut
         if strip is not None:
             piece = strip.feed(piece)

@@ -97,7 +97,7 @@ def open_row(plan: Plan, draws: Iterable[Draw]) -> Row:
         decision=plan.decision.id,
         generation=call.generation,
         facts=plan.facts_json,
-        cache="off",
+        cache=plan.cached.result,
     )
 
 
@@ -140,6 +140,20 @@ def answered_row(call: Call, visit: Visit, status: int, duration_ms: float) -> R
     return _row_here(call, visit, Outcome.OK, status, None, duration_ms)
 
 
+def reused_row(plan: Plan, visit: Visit, outcome: Outcome, status: int, code: str | None, duration_ms: float) -> Row:
+    """Attempt 0 of a call that was answered with what another one was told: nothing was used, and nothing is spent."""
+    row = _row_here(plan.call, visit, outcome, status, code, duration_ms)
+    return msgspec.structs.replace(
+        row,
+        model=plan.model,
+        routed=plan.decision.route.model if plan.decision.route else None,
+        facts=plan.facts_json,
+        price_version=plan.price_version,
+        edits=plan.made.edits if plan.made else (),
+        cache=plan.cached.result,
+    )
+
+
 def _row_here(call: Call, visit: Visit, outcome: Outcome, status: int, code: str | None, duration_ms: float) -> Row:
     ask, who, what = visit.ask, call.principal, call.attribution
     return Row(
@@ -166,6 +180,6 @@ def _row_here(call: Call, visit: Visit, outcome: Outcome, status: int, code: str
         decision=visit.decision.id if visit.decision else "",
         generation=call.generation,
         facts=visit.decided.canonical() if visit.decided else b"{}",
-        cache="off",
+        cache=visit.cached.result,
         duration_ms=duration_ms,
     )

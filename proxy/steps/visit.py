@@ -15,6 +15,7 @@ from proxy.policy.draws import Amounts
 from proxy.policy.facts import Facts
 from proxy.policy.levels import Reading
 from proxy.ports import Reply, Request
+from proxy.steps.cache_status import OFF, CacheStatus
 from proxy.steps.generation import Generation
 from proxy.steps.screened import Screened
 from proxy.steps.upload import Upload
@@ -48,6 +49,7 @@ class Visit:
     refused_at_us: int = 0
     why: tuple[str, ...] = ()  # set by a refusal that explains itself; else the decision is explained
     tried: int = 0  # holds of the attempt at hand that were given up
+    cached: CacheStatus = OFF
     rowed: bool = False  # an attempt was made and has left its row
     attempts: int = 0  # that were made
     counted: bool = False  # among the calls that its scopes made lately
@@ -77,8 +79,17 @@ class Plan:
     max_output: int | None  # clamps the request's own ceiling; None leaves it as it is
     number: int = 1  # of the attempt
     screened: Screened | None = None  # the prompt, where rules have looked through it
+    cached: CacheStatus = OFF
+    made: Outgoing | None = field(default=None, repr=False)  # the request, where it was made already
+
+    def headers(self, request: Request) -> list[tuple[bytes, bytes]]:
+        """The caller's headers that may go on to its upstream."""
+        also = self.ask.endpoint.headers
+        return request.forwardable(self.upstream.forward_headers | also if also else self.upstream.forward_headers)
 
     def outgoing(self) -> Outgoing:
         """The request for its upstream."""
+        if self.made is not None:
+            return self.made
         out = self.dialect.outgoing(self.ask, self.upstream, self.model, self.max_output)
         return out if self.screened is None else self.screened.outgoing(out)

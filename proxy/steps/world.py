@@ -12,6 +12,8 @@ from proxy.steps.explaining import Explaining
 from proxy.steps.generation import Generation
 from proxy.steps.identity import Identity
 from proxy.steps.leases import Leases
+from proxy.steps.measuring import Measuring
+from proxy.steps.near_trust import NearTrust
 from proxy.steps.upload_aside import Shelf
 
 
@@ -29,6 +31,7 @@ class World:
     meters: ports.Meters
     usage: ports.Usage
     books: ports.Books
+    answers: ports.Answers
     gauge: ports.Gauge
     notices: ports.Notices
     estimator: Estimator
@@ -40,3 +43,5 @@ class World:
     shelf: Shelf  # where uploads wait that must be read before they can be sent
     is_tight: bool = True  # a meter was near its limit when last seen: prompts are counted exactly
     explaining: Explaining = field(default_factory=Explaining)
+    measuring: Measuring | None = None  # of repeats
+    near: NearTrust = field(default_factory=NearTrust)

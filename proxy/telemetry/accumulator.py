@@ -116,12 +116,13 @@ class Accumulator:
             found = self._histograms[metric.name, labels] = HistogramCell(metric, labels, self._files)
         return found
 
-    def only(self, metric: Metric, *labels: str) -> Cell:
-        """Return the gauge with these labels and forget all others of its metric: for what can only have one value."""
+    def only(self, metric: Metric, *labels: str, value: float = 1.0) -> Cell:
+        """Set the gauge with these labels and forget all others of its metric: for what can only have one value."""
         for key in [key for key, cell in self._cells.items() if cell.metric == metric and cell.labels != labels]:
             del self._cells[key]
             self._room += 1
         found = self.cell(metric, *labels)
+        found.set(value)
         self._write_anew(found.prefix)
         return found
 
@@ -146,10 +147,12 @@ class Accumulator:
         self._files.close()
 
     def _write_anew(self, prefix: str) -> None:
+        """Start a file again without what was forgotten, at once: until the next flush its gauges would be missing."""
         self._files.clear(prefix)
         for cell in self._cells.values():
             if cell.prefix == prefix:
-                cell.written = _NEVER  # the file is empty
+                cell.written = _NEVER
+                cell.flush(self._files)
 
     def _admit(self, metric: Metric, labels: tuple[str, ...], values: int) -> tuple[str, ...]:
         """Return the labels to use: these while there is room."""

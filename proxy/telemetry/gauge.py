@@ -6,6 +6,8 @@ first time and kept together.
 
 from __future__ import annotations
 
+import time
+
 from proxy.domain.call import Call
 from proxy.domain.errors import CallError
 from proxy.domain.row import Row
@@ -13,7 +15,7 @@ from proxy.domain.upstream import Upstream
 from proxy.domain.usage import UsageSource
 from proxy.telemetry import metrics
 from proxy.telemetry.accumulator import Accumulator, Cell
-from proxy.telemetry.labels import HOW, KINDS, OTHER, STAGES, WASTE, Known, label
+from proxy.telemetry.labels import HOW, KINDS, NONE, OTHER, STAGES, WASTE, Known, label
 from proxy.telemetry.logs import Log
 
 _MOST_READINGS = 4_096  # label sets kept resolved; beyond, all are resolved anew
@@ -90,6 +92,26 @@ class CallGauge:
         """Count what content rules found; all of these names are of the configuration."""
         self._accumulator.cell(metrics.FINDINGS, rule, mode, place, detector).value += count
 
+    def compared(self, team: str, tokens: int) -> None:
+        """Count input tokens of calls that were compared with earlier ones."""
+        self._accumulator.cell(metrics.COMPARED, label(team, self._known.teams)).value += tokens
+
+    def repeated(self, team: str, kind: str, tokens: int) -> None:
+        """Count input tokens of calls that were like earlier ones: exact, near or template."""
+        self._accumulator.cell(metrics.REDUNDANT, label(team, self._known.teams), kind).value += tokens
+
+    def redundancy(self, team: str, share: float) -> None:
+        """Show which part of a team's day so far is exact and near repeats."""
+        self._accumulator.cell(metrics.REDUNDANCY, label(team, self._known.teams)).set(share, time.time())
+
+    def looked_up(self, result: str, reason: str) -> None:
+        """Count what became of a call at the cache; both are words of the code."""
+        self._accumulator.cell(metrics.CACHE, result, reason or NONE).value += 1
+
+    def kept(self, why: str) -> None:
+        """Count an answer that was to be kept for repeats, and ``why`` it was not; a word of the code."""
+        self._accumulator.cell(metrics.CACHE_ANSWERS, why or "kept").value += 1
+
     def finished(self, row: Row) -> None:
         """Count an attempt and write its log line."""
         key = (row.endpoint, row.upstream, row.model or row.model_requested, row.team, row.project, row.outcome)
@@ -101,8 +123,10 @@ class CallGauge:
         self._total.observe(row.overhead_us * 1e-6)
         if readings.tokens:
             _spent(readings, row)
-        if row.saved_nusd or row.waste_nusd:
+        if row.saved_nusd or row.waste_nusd or row.saved_input or row.saved_output:
             self._worth(row)
+        elif row.cache == "shadow-hit":
+            self._accumulator.cell(metrics.CACHE_SHADOW, label(row.team, self._known.teams)).value += row.cost_nusd
         self._log.call(row)
 
     def refresh(self) -> None:
@@ -119,6 +143,10 @@ class CallGauge:
         team = label(row.team, self._known.teams)
         if row.saved_nusd:
             self._accumulator.cell(metrics.SAVED, team, label(row.cache, HOW)).value += row.saved_nusd
+        if row.saved_input or row.saved_output:
+            model = self._known.model(row.upstream, row.model or row.model_requested)
+            self._accumulator.cell(metrics.SAVED_TOKENS, team, model, "input").value += row.saved_input
+            self._accumulator.cell(metrics.SAVED_TOKENS, team, model, "output").value += row.saved_output
         if row.waste_nusd:
             self._accumulator.cell(metrics.WASTE, team, label(row.waste_reason, WASTE)).value += row.waste_nusd
 

@@ -12,8 +12,8 @@ OTHER = "other"
 NONE = "none"  # the label of what a row does not have
 
 # Those that the walk observes: from the read body to the wish for a hold, the store's answer to it, and all of our own
-# work until the upstream is asked.
-STAGES = ("decide", "hold", "total")
+# work until the upstream is asked; where repeats may be answered here, also the look at the cache.
+STAGES = ("reuse", "decide", "hold", "total")
 KINDS = frozenset(error.kind for error in CallError.__subclasses__()) | {CallError.kind}
 HOW = frozenset({"hit", "exact", "near", "coalesced"})
 WASTE = frozenset(

@@ -64,7 +64,7 @@ FIRST_TOKEN = Metric(
 STAGES = Metric(
     "tallygate_overhead_seconds",
     _H,
-    "Our own work on a call: decide, hold (the store's answer), and total, until the upstream is asked.",
+    "Our own work on a call: reuse (the cache's answer), decide, hold (the store's answer), and total, until the upstream is asked.",
     ("stage",),
     OVERHEAD,
 )
@@ -76,6 +76,46 @@ TOKENS = Metric(
 )
 COST = Metric("tallygate_cost_usd_total", _C, "Cost by our price table.", ("team", "project", "model"), scale=_NANO)
 SAVED = Metric("tallygate_saved_usd_total", _C, "Cost of answers that were reused.", ("team", "how"), scale=_NANO)
+SAVED_TOKENS = Metric(
+    "tallygate_saved_tokens_total",
+    _C,
+    "Tokens that reused answers would have used.",
+    ("team", "model", "type"),
+)
+CACHE = Metric(
+    "tallygate_cache_requests_total",
+    _C,
+    "Calls that a rule let the cache look at, by what became of them, and why where it was not a plain hit or miss.",
+    ("result", "reason"),
+)
+CACHE_ANSWERS = Metric(
+    "tallygate_cache_answers_total",
+    _C,
+    "Answers that came for repeats to be given, by why they were not kept; `kept` for those that were.",
+    ("reason",),
+)
+CACHE_TROUBLES = Metric(
+    "tallygate_cache_troubles_total",
+    _C,
+    "What went wrong with the cache: look-ups unanswered, answers unkept or too_large, entries strange or undecodable.",
+    ("kind",),
+)
+CACHE_SHADOW = Metric(
+    "tallygate_cache_shadow_usd_total",
+    _C,
+    "Cost of calls that the cache would have answered, had its rule not been in shadow.",
+    ("team",),
+    scale=_NANO,
+)
+CACHE_VERIFIED = Metric(
+    "tallygate_cache_verified_total", _C, "Near answers that were asked again, by what came of it.", ("result",)
+)
+CACHE_DISAGREEMENT = Metric(
+    "tallygate_cache_disagreement_ratio", _G, "Share of them that differed, worst worker.", ("rule",), mode="livemax"
+)
+CACHE_NEAR_OFF = Metric(
+    "tallygate_cache_near_off", _G, "1 while too many differed: exact repeats alone.", ("rule",), mode="livemax"
+)
 WASTE = Metric("tallygate_waste_usd_total", _C, "Cost that a waste signal explains.", ("team", "reason"), scale=_NANO)
 DECISIONS = Metric("tallygate_policy_decisions_total", _C, "What rules said of calls.", ("rule", "mode", "action"))
 FINDINGS = Metric(
@@ -142,7 +182,26 @@ LADDERS = Metric(
     ("rule", "rung"),
     mode="livemax",
 )
-REDUNDANT = Metric("tallygate_redundant_tokens_total", _C, "Input tokens of calls seen before.", ("team", "kind"))
+REDUNDANT = Metric(
+    "tallygate_redundant_tokens_total",
+    _C,
+    "Input tokens of answered calls that were paid for and had been asked in the team within a day: exactly, nearly (as "
+    "the cache compares), or from the same template; each call counts as the strictest.",
+    ("team", "kind"),
+)
+COMPARED = Metric(
+    "tallygate_compared_tokens_total",
+    _C,
+    "Input tokens of calls that were compared with earlier ones: what redundant tokens are a part of.",
+    ("team",),
+)
+REDUNDANCY = Metric(
+    "tallygate_redundancy_ratio",
+    _G,
+    "Exact and near repeats as a part of the day's compared input tokens, over all machines, as last seen.",
+    ("team",),
+    mode="livemostrecent",
+)
 STORE_UP = Metric("tallygate_store_up", _G, "1 while every worker reaches this store.", ("store",), mode="livemin")
 JOURNAL_LAG = Metric("tallygate_journal_lag_seconds", _G, "Age of the oldest row not settled yet.", mode="livemax")
 DRIFT = Metric(
@@ -192,6 +251,14 @@ METRICS: tuple[Metric, ...] = (
     TOKENS,
     COST,
     SAVED,
+    SAVED_TOKENS,
+    CACHE,
+    CACHE_ANSWERS,
+    CACHE_TROUBLES,
+    CACHE_SHADOW,
+    CACHE_VERIFIED,
+    CACHE_DISAGREEMENT,
+    CACHE_NEAR_OFF,
     WASTE,
     DECISIONS,
     FINDINGS,
@@ -208,6 +275,8 @@ METRICS: tuple[Metric, ...] = (
     FAILOVERS,
     LADDERS,
     REDUNDANT,
+    COMPARED,
+    REDUNDANCY,
     STORE_UP,
     JOURNAL_LAG,
     DRIFT,

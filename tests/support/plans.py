@@ -42,6 +42,7 @@ from proxy.steps.world import World
 from proxy.upstream.catalog import UpstreamCatalog
 from proxy.upstream.key_sets import PublishedKeys
 from proxy.upstream.permits import UpstreamPermits
+from tests.support.paper_answers import PaperAnswers
 from tests.support.paper_usage import PaperUsage
 
 NOON = 1_795_435_200  # 2026-11-23T12:00:00Z, a Monday
@@ -136,6 +137,9 @@ class FixedRequest:
     def header(self, name: str) -> str | None:
         return self.headers.get(name)
 
+    def listed(self, name: str) -> str | None:
+        return self.headers.get(name)
+
     def forwardable(self, extra: frozenset[str]) -> list[tuple[bytes, bytes]]:
         return [(name.encode(), b"") for name in extra]
 
@@ -182,6 +186,12 @@ class Recorder:
 
     def found(self, rule: str, mode: str, place: str, detector: str, count: int) -> None:
         self.said.append((rule, (mode, place, detector, count)))
+
+    def looked_up(self, result: str, reason: str) -> None:
+        self.said.append(("looked up", (result, reason)))
+
+    def kept(self, why: str) -> None:
+        self.said.append(("kept", why))
 
     def failed_over(self, upstream: Upstream) -> None:
         self.said.append(("failed over", upstream.name))
@@ -329,6 +339,7 @@ def make_world(gauge: Recorder | None = None, meters: NoonMeters | None = None, 
         meters=meters,
         usage=PaperUsage(),
         books=PaperBooks(),
+        answers=PaperAnswers(),
         gauge=gauge,
         notices=PaperNotices(),
         estimator=Estimator(vocabulary()),

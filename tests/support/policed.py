@@ -50,13 +50,19 @@ Ask = Callable[..., Told]
 
 @contextmanager
 def policed(
-    home: Path, upstream: ScriptedUpstream, rules: str, people: Mapping[str, str], keys: Mapping[str, str] | None = None
+    home: Path,
+    upstream: ScriptedUpstream,
+    rules: str,
+    people: Mapping[str, str],
+    keys: Mapping[str, str] | None = None,
+    *,
+    more: str = "",
 ) -> Iterator[RunningProxy]:
-    """A proxy with the policy ``walk``; ``people`` by name with their teams, each with a key."""
+    """A proxy with the policy ``walk``; ``people`` by name with their teams, each with a key; ``more``: lines of settings."""
     write_directory(home, people, keys)
     write_policies(home, {"walk.yaml": f"kind: Policy\nname: walk\nowner: security@acme.example\nrules:\n{rules}"})
     served = upstreams(upstream.base_url, prices=PRICES)
-    with RunningProxy(home, served, budget="", env={"SCRIPTED_KEY": "provider-secret"}) as running:
+    with RunningProxy(home, served, budget="", more=more, env={"SCRIPTED_KEY": "provider-secret"}) as running:
         yield running
 
 

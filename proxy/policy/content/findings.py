@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate, pairwise
 
 import msgspec
 
@@ -37,17 +39,28 @@ def resolve(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     ordered = list(findings)
     if len(ordered) > 1:
         ordered.sort(key=lambda found: (found.detector.group != "secrets", found.start - found.end))
-    standing: list[Finding] = []
+    starts: list[int] = []
+    standing: list[
+        Finding
+    ] = []  # in the order of the text, so that only neighbours can overlap: prompts may hold thousands
     for found in ordered:
-        if all(found.end <= other.start or other.end <= found.start for other in standing):
-            standing.append(found)
-    standing.sort(key=lambda found: found.start)
+        at = bisect_left(starts, found.start)
+        before = standing[at - 1].end if at else 0
+        behind = starts[at] if at < len(starts) else found.end
+        if before <= found.start and found.end <= behind:
+            starts.insert(at, found.start)
+            standing.insert(at, found)
     return tuple(standing)
 
 
 def in_characters(found: list[Finding], data: bytes) -> list[Finding]:
     """The same findings with places in characters. RE2 cuts only between characters."""
-    return [
-        Finding(start := len(data[: hit.start].decode()), start + len(data[hit.start : hit.end].decode()), hit.detector)
-        for hit in found
-    ]
+    places = sorted({place for hit in found for place in (hit.start, hit.end)})
+    known = dict(zip(places, accumulate(_lengths(data, places)), strict=True))
+    return [Finding(known[hit.start], known[hit.end], hit.detector) for hit in found]
+
+
+def _lengths(data: bytes, places: Sequence[int]) -> Iterator[int]:
+    """Characters from each place to the next one, the first from the beginning."""
+    for begin, end in pairwise((0, *places)):
+        yield len(data[begin:end].decode())

@@ -39,7 +39,7 @@ class CacheShape(Shape):
     ttl: PositiveDuration = Field(14_400.0, description="How long an answer stays good.")
     max_temperature: Temperature | None = Field(None, description="Requests above it are not cached.")
     time_sensitive: Switch = Field(default=False, description="Cache also prompts that speak of now.")
-    verify: Share = Field(0, description="Share of hits that are asked again and compared.")
+    verify: Share = Field(0, description="Share of near hits that are asked again and compared.")
     volatile: Annotated[tuple[Text, ...], WORDS, ONCE] = Field((), description="Labels whose values do not count.")
 
     def terms(self) -> Cache:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from proxy.config.problems import ConfigError
-from proxy.config.pseudonym import pseudonym_secret
+from proxy.config.pseudonym import answers_key, placeholder_key, pseudonym_secret
 
 
 def test_the_secret_is_drawn_once_and_is_for_the_owner_only(tmp_path: Path) -> None:
@@ -41,3 +41,10 @@ def test_a_state_folder_that_cannot_be_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("a file")
     with pytest.raises(ConfigError, match="cannot be used"):
         pseudonym_secret(tmp_path / "state")
+
+
+def test_the_key_of_answers_is_that_of_one_org_and_of_nothing_else() -> None:
+    secret = b"s" * 32
+    keys = {answers_key(secret, "acme"), answers_key(secret, "other"), answers_key(b"t" * 32, "acme"), secret}
+    assert len(keys | {placeholder_key(secret, "acme", "")}) == 5
+    assert {len(key) for key in keys} == {32}

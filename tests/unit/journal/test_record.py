@@ -53,7 +53,9 @@ rows = st.builds(
     upstream_status=st.none() | st.integers(100, 599),
     outcome=st.sampled_from(Outcome),
     usage=usages,
-    **dict.fromkeys(("cost_nusd", "held_nusd", "saved_nusd", "waste_nusd", "overhead_us"), counts),
+    **dict.fromkeys(
+        ("cost_nusd", "held_nusd", "saved_nusd", "saved_input", "saved_output", "waste_nusd", "overhead_us"), counts
+    ),
     charges=st.lists(charges, max_size=3).map(tuple),
     facts=st.binary(max_size=40),
     refused=st.none() | notes,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from proxy.metering.match import NameIndex, compile_clause, dashed_date, is_same, sold_as, spellings
+from proxy.metering.match import NameIndex, compile_clause, dashed_date, is_same, is_version, sold_as, spellings
 
 
 @pytest.mark.parametrize(
@@ -100,3 +100,32 @@ def test_bedrock_s_ids_are_the_vendor_s_name_with_more_around_it(asked: str, ser
 )  # fmt: skip
 def test_another_model_is_sold_where_the_asked_one_was(asked: str, served: str, sold: str) -> None:
     assert sold_as(asked, served) == sold
+
+
+@pytest.mark.parametrize(
+    ("asked", "served", "is_it"),
+    [
+        ("gpt-5", "gpt-5", True),
+        ("gpt-5", "gpt-5-2025-08-07", True),
+        ("gpt-4", "gpt-4-0613", True),
+        ("gpt-4o", "openai/gpt-4o-2024-08-06", True),
+        ("mistral-large-latest", "mistral-large-2411", True),
+        ("claude-sonnet-4-5", "claude-sonnet-4-5-20250929", True),
+        ("us.anthropic.claude-sonnet-4-5-20250929-v1:0", "claude-sonnet-4-5-20250929", True),
+        ("gemini-2.5-flash", "gemini-2.5-flash", True),
+        ("gpt-5", "gpt-5-mini", False),
+        ("gpt-5", "gpt-5-mini-2025-08-07", False),
+        ("gpt-5-mini", "gpt-5", False),
+        ("claude-opus-4-20250514-v1", "claude-opus-4-20250514-v1:0", True),
+        ("gemini-2.0-flash", "gemini-2.0-flash-001", True),
+        ("claude-opus-4", "claude-opus-4-1", False),
+        ("claude-opus-4", "claude-opus-4-1-20250805", False),
+        ("gpt-5", "gpt-50", False),
+        ("gpt-5", "claude-5", False),
+        ("gemini-2.5-flash", "gemini-2.5-flash-lite", False),
+        ("gpt-5", "", False),
+        ("my-deployment", "gpt-5", False),
+    ],
+)
+def test_a_version_of_a_model_is_not_another_model(asked: str, served: str, is_it: bool) -> None:  # noqa: FBT001 - a row of the table
+    assert is_version(asked, served) is is_it

@@ -97,11 +97,17 @@ def test_who_would_refuse_elsewhere_is_not_said_to_refuse_there() -> None:
     assert told(decided(route, bans[0]))[-1].endswith("to gpt-5-mini; org/audit would refuse there")
 
 
-def test_a_cache_that_is_not_there_is_not_said_to_answer() -> None:
-    quiet, loud = (make_rule(Cache(mode="exact"), "org/reuse", mode=mode) for mode in (Mode.AUDIT, Mode.ENFORCE))
-    (line,) = [line for line in told(decided(loud)) if line.startswith("  cache ")]
-    assert line.endswith(", by org/reuse (answers are not cached by this release)")
-    assert told(decided(quiet))[-1].endswith("(answers are not cached by this release)")
+def test_a_rule_about_the_cache_says_what_it_means() -> None:
+    def line(**terms: object) -> str:
+        (found,) = [one for one in told(decided(make_rule(Cache(**terms), "org/reuse"))) if one.startswith("  cache ")]  # type: ignore[arg-type]
+        return found
+
+    same = "  cache  what is the same byte for byte as the team asked within 4 h is answered as before, at no cost, by org/reuse"
+    assert line(mode="exact") == same
+    means = "  cache  what means provably the same as the caller asked within 1 h would be answered as before; only counted, by org/reuse"
+    assert line(mode="near", share="user", ttl_s=3600.0, shadow=True) == means
+    quiet = make_rule(Cache(mode="exact"), "org/reuse", mode=Mode.AUDIT)
+    assert told(decided(quiet))[-1].endswith("org/reuse would have set the cache: exact within the team")
 
 
 def test_a_meter_that_only_warns_is_not_said_to_stop_anyone() -> None:

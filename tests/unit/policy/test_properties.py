@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -178,8 +179,17 @@ def in_mode(rules: tuple[Rule, ...], mode: Mode) -> tuple[Rule, ...]:
     return tuple(msgspec.structs.replace(rule, mode=mode) for rule in rules)
 
 
+AGAINST = re.compile("; (?:refused there by ([^;]+)|([^;]+) would refuse there)")
+
+
 def masked(notes: tuple[Note, ...]) -> list[Note]:
-    return [msgspec.structs.replace(note, mode="") for note in notes]
+    """The notes but for the modes of rules, also of those that a route names: they would refuse there, or do."""
+    return [msgspec.structs.replace(note, mode="", detail=unmoded(note.detail)) for note in notes]
+
+
+def unmoded(detail: str) -> str:
+    names = sorted(name for pair in AGAINST.findall(detail) for names in pair if names for name in names.split(", "))
+    return " against ".join([AGAINST.sub("", detail), *names])
 
 
 @given(rule_sets(anything), exemptions(), calls, st.sets(st.integers(0, 7)))

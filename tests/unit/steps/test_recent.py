@@ -190,3 +190,10 @@ def test_strangers_are_not_counted(world: World, usage: PaperUsage, visit: Visit
     visit.call = None
     recent.ended(world, visit, BadRequest("?"))
     assert usage.added == []
+
+
+def test_redundancy_is_the_part_of_what_was_compared_that_the_scope_had_asked_before() -> None:
+    known = Lately(Counts(looked=300, repeated=100), Counts(looked=80, repeated=80))
+    found = recent.recent_of(known)
+    assert (found.redundancy_1h, found.redundancy_24h) == (0.3333, 1.0)
+    assert recent.recent_of(Lately(Counts(1), Counts(1))).redundancy_24h == 0
