@@ -6,7 +6,7 @@ The house
 Imports only go down; ``lint-imports`` checks it. Siblings (``|``) do not know each other::
 
     cli  →  app  →  server  →  pipeline  →  steps  →  upstream | stores | journal | telemetry
-         →  policy | dialects | metering      (pure: no I/O, no clock, no randomness)
+         →  policy | dialects | metering | dedup      (pure: no I/O, no clock, no randomness)
          →  config | ports  →  domain
 
 =============  =====================================================================================================
@@ -21,9 +21,10 @@ journal        the record of every call in SQLite, its ordered settlement, and `
 telemetry      every metric's name and label in one table; logs
 policy         the decision point: facts in, decision and obligations out; ``rules/`` one file per verb; ``content``: detectors
 dialects       one file per wire format: understand a request, tap usage, write an error; ``rewriting``: text inside streams
+dedup          when two requests are one: canonical form, key, fingerprints; an answer told again, whole or as a stream
 metering       counting, estimate, calibration, prices, cost
 config         YAML into frozen values, with ``file:line:col`` on every mistake
-ports          one page: everything the walk asks of the world
+ports          everything the walk asks of the world
 domain         the words: Principal, Call, Ask, Usage, Hold, Charge, Decision, Row, errors
 =============  =====================================================================================================
 
@@ -44,6 +45,8 @@ was passed on to the caller. An upstream lends a permit first: a closed breaker 
 
 5. *decide*: the policy sees the facts and answers yes or no, with obligations: meters that must hold first. Content rules
    look through the prompt before anything of it is held, recorded or sent (``steps.screening``).
+   *reuse*: where a rule says so, the request as it would be sent is looked up (``steps.ahead``), before a permit and without
+   money. A hit passes the caller's own answer rules and leaves attempt 0; else the attempt keeps what it hears for others.
 6. *hold*: one script in the store holds every meter or none (``Attempt.__aenter__``).
 7. *forward*: the upstream request is rebuilt from an allow-list, with our credential.
 8. *meter*: the answer passes byte for byte, a tap beside it; where content rules ask for it, its text is looked through and

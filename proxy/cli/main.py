@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from proxy.cli import budget, check, demo, doctor, healthy, init, keys, ledger, policy, report, serve, upstreams
+from proxy.cli import budget, check, dedup, demo, doctor, healthy, init, keys, ledger, policy, report, serve, upstreams
 from proxy.config.problems import ConfigError
 
 EXIT_CONFIG = 2
@@ -25,6 +25,7 @@ GROUPS = (
     (budget.app, "budget"),
     (report.report_app, "report"),
     (ledger.app, "ledger"),
+    (dedup.app, "dedup"),
 )
 
 for command in COMMANDS:

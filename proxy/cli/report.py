@@ -18,6 +18,7 @@ from rich.table import Column, Table
 
 from proxy.cli.places import ConfigOption
 from proxy.cli.records import LocalOption, StateOption, record_of
+from proxy.cli.redundancy import redundancy
 from proxy.domain.money import exact_usd, format_usd
 from proxy.journal.span import instant
 from proxy.journal.spent import Spend, Spent, Unreadable, check_groups
@@ -100,6 +101,9 @@ def spend(
         console.print(_table(found, console.width))
     else:
         typer.echo(f"No calls since {_when(found.since)}.")
+
+
+report_app.command()(redundancy)
 
 
 def _figures(line: Spent) -> dict[str, int | str]:

@@ -10,13 +10,22 @@ MARK = "0000000000"  # replaced by a running number, of equal length, so that no
 
 @dataclass(frozen=True)
 class Case:
-    """One kind of request. ``events`` is the number of stream events in its answer."""
+    """One kind of request. ``events`` is the number of stream events in its answer.
+
+    ``repeats``: its running number stands where it changes no answer, so that one that is stored is given again.
+    """
 
     name: str
     body: str
     seconds: float = 4.0
     connections: int = 64
     events: int = 0
+    repeats: bool = False
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What is sent beside the usual; the same caller would get a fresh answer every other time."""
+        return {"cache-control": "only-if-cached"} if self.repeats else {}
 
     @property
     def split(self) -> tuple[str, str]:
@@ -34,6 +43,11 @@ def _text(size: int) -> str:
 
 def _chat(model: str, prompt: str, **more: object) -> str:
     return json.dumps({"model": model, "messages": [{"role": "user", "content": f"{MARK} {prompt}"}], **more})
+
+
+def _repeat(prompt: str) -> str:
+    """A question that is always the same one, from a user who never is."""
+    return json.dumps({"model": "bench-json", "messages": [{"role": "user", "content": prompt}], "user": MARK})
 
 
 def _agent() -> str:
@@ -68,6 +82,7 @@ def _agent() -> str:
 
 CASES = (
     Case("1 KB JSON", _chat("bench-json", _text(900))),
+    Case("cache hit", _repeat(_text(900)), repeats=True),
     Case("200 KB prompt", _chat("bench-json", _text(200_000))),
     Case("77 KB agent", _agent()),
     Case("stream, bursts", _chat("bench-stream", _text(900), stream=True), events=100),

@@ -13,7 +13,7 @@ from tests.bench.cases import MARK, Case
 
 LUA = """
 local before, after, n = [==[{before}]==], [==[{after}]==], {start}
-local headers = {{ ["content-type"] = "application/json", ["authorization"] = "Bearer {key}" }}
+local headers = {{ ["content-type"] = "application/json", ["authorization"] = "Bearer {key}"{more} }}
 function request()
   n = n + 1
   return wrk.format("POST", nil, headers, before .. string.format("%010d", n) .. after)
@@ -61,7 +61,8 @@ def wrk(case: Case, url: str, key: str, seconds: float, prompts: Prompts, folder
     """Run wrk on one core with one thread."""
     before, after = case.split
     script = folder / "case.lua"
-    script.write_text(LUA.format(before=before, after=after, start=prompts.take(10_000_000), key=key))
+    more = "".join(f', ["{name}"] = "{value}"' for name, value in case.headers.items())
+    script.write_text(LUA.format(before=before, after=after, start=prompts.take(10_000_000), key=key, more=more))
     command = ["taskset", "-c", str(core), "wrk", "-t1", f"-c{case.connections}", f"-d{seconds:g}s", "--timeout", "30s"]
     out = subprocess.run([*command, "-s", str(script), url], capture_output=True, text=True, check=True).stdout
     found = re.search(r"RESULT (\d+) (\d+) (\d+) (\d+)", out)
@@ -77,7 +78,9 @@ def latency(case: Case, port: int, path: str, key: str, prompts: Prompts, *, cou
     length = len(before.encode()) + len(MARK) + len(after.encode())
     head = (
         f"POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nAuthorization: Bearer {key}\r\n"
-        f"Content-Length: {length}\r\n\r\n"
+        f"Content-Length: {length}\r\n"
+        + "".join(f"{name}: {value}\r\n" for name, value in case.headers.items())
+        + "\r\n"
     )
     number = prompts.take(count)
     firsts, totals = [], []

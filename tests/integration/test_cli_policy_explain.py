@@ -71,7 +71,9 @@ def test_every_rule_about_a_call_is_told_with_its_place_and_its_counters(company
     assert "you have $0.00 of $15.00 (grace to $16.50) spent or held this day; this call holds $0.011365" in day
     assert day.endswith("resets 2026-11-24 00:00 Europe/Berlin (in 14 h)")
     (reuse,) = [line for line in lines if line.startswith("org/reuse ")]
-    assert reuse.endswith("sets the cache: near within the team (answers are not cached by this release)")
+    assert reuse.endswith(
+        "sets the cache: near within the team: what means provably the same as the team asked within 4 h is answered as before, at no cost"
+    )
     (cheaper,) = [line for line in lines if line.startswith("team-growth/cheaper")]
     assert cheaper.endswith("its condition does not hold")
     assert lines[-1] == "Counters are taken as unused; --live reads those of the running store."

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from proxy.domain.row import Outcome, Rank
+from proxy.domain.row import VERIFY, Outcome, Rank
 from proxy.domain.usage import Usage, UsageSource
 from proxy.journal.calls import Calls, Sums
 from proxy.journal.log import Log, open_log
@@ -54,6 +54,15 @@ async def test_a_call_is_answered_member_by_member_as_the_design_prints_it(log: 
         '"usage":{"input":1204,"output":318,"cached_read":1024,"cache_write":0,"cache_write_1h":0,"reasoning":64,'
         '"web_searches":0},"cost_nusd":4231000,"held_nusd":9000000,"ttft_ms":212,"duration_ms":1843,"overhead_us":310}]}'
     )
+
+
+async def test_a_stored_answer_that_was_asked_again_is_shown_as_its_caller_got_it(log: Log, calls: Calls) -> None:
+    hit = make_row("r1", 0, attempt=0, outcome=Outcome.CACHE_HIT, cache="near", upstream=None)
+    log.append([(hit, ""), (make_row("r1", 7, cache=VERIFY, outcome=Outcome.UPSTREAM_ERROR), "")])
+    found = await calls.find("r1", "p_1")
+    assert found is not None
+    assert (found.outcome, found.cache, found.cost_usd) == (Outcome.CACHE_HIT, "near", "0.000000007")
+    assert [attempt.attempt for attempt in found.attempts] == [0, 1]
 
 
 async def test_attempts_stand_in_their_order_and_the_last_one_speaks_for_the_call(log: Log, calls: Calls) -> None:

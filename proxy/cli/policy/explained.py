@@ -12,7 +12,7 @@ from proxy.domain.meter import MeterKind
 from proxy.domain.money import format_usd
 from proxy.domain.trace import Note, Said
 from proxy.policy.amount_words import limit_text
-from proxy.policy.explain import UNCACHED, resets, why
+from proxy.policy.explain import resets, reuse_words, why
 from proxy.policy.levels import Reading
 
 _APART = ("checked ", "audit ", "aside ", "failed ", "lifted ")  # told rule by rule here
@@ -122,6 +122,9 @@ def _rules(answer: Answer) -> Iterator[tuple[str, str, str, str, str]]:
             told = _said(note)
             if note.said is Said.INSPECT and outcome.admitted:
                 told += "; nothing found" if note.rule not in found else ""
+            terms = outcome.decision.reuse
+            if terms is not None and terms.rule == note.rule and terms.mode != "off":
+                told += f": {reuse_words(terms)}"
             yield (*head, told)
         for wish in meters:
             yield (*head, _counts(wish, seen.get(_meter(wish)), outcome.now_us))
@@ -130,8 +133,7 @@ def _rules(answer: Answer) -> Iterator[tuple[str, str, str, str, str]]:
 def _said(note: Note) -> str:
     felt, unfelt = _WORDS[note.said]
     warns = "warns only: " if note.mode == "warn" and unfelt != felt else ""
-    later = f" {UNCACHED}" if note.said is Said.CACHE else ""
-    return f"{warns}{felt if note.mode == 'enforce' else unfelt}{note.detail}{later}"
+    return f"{warns}{felt if note.mode == 'enforce' else unfelt}{note.detail}"
 
 
 def _meter(wish: Obligation) -> tuple[str, str, int]:

@@ -9,7 +9,6 @@ from pathlib import Path
 import msgspec
 
 from proxy.app.known_models import known_of
-from proxy.app.policies import remarked
 from proxy.cli.places import config_path
 from proxy.config.directory import Directory
 from proxy.config.directory_loader import load_directory
@@ -69,7 +68,7 @@ def read_beside(
         raise ConfigError([*files.problems, *error.problems]) from None
     if files.problems:
         raise ConfigError(files.problems)
-    return Read(remarked(loaded), who, upstreams, table, settings)
+    return Read(loaded, who, upstreams, table, settings)
 
 
 def near(path: Path) -> str:
