@@ -7,6 +7,9 @@ closing blank line (the end of a header) and a space behind a word that waits fo
 from __future__ import annotations
 
 import re
+from typing import Final
+
+from proxy.dedup.words import listed
 
 _SENTENCE_END = re.compile(r"[a-z0-9)][.?!]+\Z")
 _LINE_ENDS = re.compile(
@@ -19,6 +22,8 @@ _SENTENCE = re.compile(r"[A-Za-z']+(?:[ ,]+[A-Za-z']+){3}")
 _CONTINUES = re.compile(
     r"\b(?:continue|carry on|go on|keep going|complete|finish|what (?:comes|follows)|next)\b", re.IGNORECASE
 )
+_CONTINUING: Final = listed("continue carry go keep complete finish comes follows next")
+"""One of these stands in whatever matches `_CONTINUES`, if the text is ASCII: there ``lower`` knows what IGNORECASE knows."""
 
 
 def unix_lines(text: str) -> str:
@@ -35,10 +40,11 @@ def trimmed(text: str) -> str:
     return text.strip(" \n")
 
 
-def edged(text: str) -> str:
+def edged(text: str, words: frozenset[str]) -> str:
     """Give a verbatim text without blank in front of it, and behind it without what cannot mean anything.
 
     Behind a whole sentence on one line that is any blank, else the one line end that editors and shells append.
+    ``words``: those of the text.
     """
     body = text.lstrip(" \n")
     end = body.rstrip(" \n")
@@ -46,9 +52,16 @@ def edged(text: str) -> str:
         if text[: -len(body)].endswith("  ") and not _SENTENCE.match(body):
             body = text.lstrip("\n")  # one indented line, of code or of a list
             end = body.rstrip(" \n")
-        if _SENTENCE_END.search(end[-8:]) and not _CONTINUES.search(end):
+        if _SENTENCE_END.search(end[-8:]) and not is_to_be_continued(end, words):
             return end
     elif len(body) < len(text):
         front = len(text) - len(body)
         body = text[text.rfind("\n", 0, front) + 1 :]  # several lines: the first keeps its indentation
     return body[:-1] if body.endswith("\n") and body[-2:-1] not in ("\n", " ", "\t", "\r", "") else body
+
+
+def is_to_be_continued(text: str, words: frozenset[str]) -> bool:
+    """Tell whether a text (``words``: its own) may ask for what comes next: then a blank at its end says where it stopped."""
+    if text.isascii() and _CONTINUING.isdisjoint(words):
+        return False
+    return _CONTINUES.search(text) is not None

@@ -22,55 +22,70 @@ _AFTER_I: Final = listed(
 )
 _NOT_AFTER_I: Final = listed("is has and or equals plus minus")
 _SYMBOLS: Final = frozenset("bcdefghjklmnopqrstuvwxyzBCDEFGHJKLMNOPQRSTUVWXYZ")
+_NUMERALS: Final = listed("roman numeral numerals dial chord chords")  # I is one, too
 _SEPARATORS: Final = str.maketrans(".,()!", "     ")
 _NOUN_VERBS: Final = listed("is are was were has have and or vs can does of")
 _SUBJECTS: Final = listed(
     "what who which where when how why that this there these those they we he she all some many most each both"
 )
 """What a verb may follow. Anything else in front of "is" is a name: Can is a band, From is a series."""
+_ASKING: Final = listed("you we they")
+"""Behind these Will and May are nobody's names."""
 _DETERMINERS: Final = listed("the a an my our your his her this that each")
 _WINDOW: Final = 24  # characters in front of a capital that tell what it is
 
 
-def folded(head: str, *, only_first: bool = False) -> str:
+def folded(head: str, words: frozenset[str], *, only_first: bool = False) -> str:
     """Give prose with sentence starts and the pronoun I in lower case.
 
-    ``only_first``: a title may open any sentence ("It is by King"), but not as a question word or a verb.
+    ``words``: those of the prose, perhaps with some that stood beside it. ``only_first``: a title may open any sentence
+    ("It is by King"), but not as a question word or a verb.
     With single letters about (variables, drives, vitamins), I and A may be symbols too and stay.
     """
     if only_first:
         found = _FIRST.match(head)
         return _first_ask(found) + head[found.end("word") :] if found else head
-    has_symbols = not _SYMBOLS.isdisjoint(head.translate(_SEPARATORS).split())
-
-    def start(found: re.Match[str]) -> str:
-        at = found.start("word")
-        if at and not _ends_sentence(head[max(0, at - _WINDOW) : at - 2]):
-            return found.group()
-        return found.group()[: at - found.start()] + _start(found)
-
-    head = _FIRST.sub(start, head, count=1) if _FIRST.match(head) else head
-    head = _LATER.sub(start, head)
-    if has_symbols or "I" not in head:
+    found = _FIRST.match(head)
+    if found:
+        head = _start(found) + head[found.end() :]
+    if ". " in head or "! " in head:
+        head = _LATER.sub(lambda found: _later(found, head), head)
+    if "I" not in head or _has_symbols(head, words):
         return head
     return _PRONOUN.sub(lambda found: "i" if _is_pronoun(found, head) else "I", head)
 
 
+def _has_symbols(head: str, words: frozenset[str]) -> bool:
+    if not _NUMERALS.isdisjoint(words):
+        return True
+    return not _SYMBOLS.isdisjoint(words) and not _SYMBOLS.isdisjoint(head.translate(_SEPARATORS).split())
+
+
 def _start(found: re.Match[str]) -> str:
     """Give a sentence's first word, in lower case if it is of a closed class and does the work of that class."""
-    word, following = found["word"].lower(), found["next"]
-    match found["word"]:
+    written, following = found.group("word", "next")
+    word = written.lower()
+    match written:
         case "I":
             return "I"  # a pronoun or not: looked at later
         case "A" | "It":
-            return found["word"]  # a string on a guitar is not the A string; It is a novel
+            return written  # a string on a guitar is not the A string; It is a novel
         case "In" | "On" | "At":
             return word if following in _DETERMINERS or following.isdigit() else found["word"]
+        case "Will" | "May":
+            return word if following in _ASKING else written
         case "An" | "To":
             return word if following.islower() and len(following) > 1 else found["word"]
     if word not in STARTERS or (word not in _SUBJECTS and following in _NOUN_VERBS):
-        return found["word"]  # "List is a class", "Can is a band", "From is a series"
+        return written  # "List is a class", "Can is a band", "From is a series"
     return word
+
+
+def _later(found: re.Match[str], head: str) -> str:
+    """Give the stop in front of a word, the space and the word, in lower case if the stop ends a sentence."""
+    if not _ends_sentence(head[max(0, found.start() - 3) : found.start()]):
+        return found.group()
+    return found.group()[:2] + _start(found)
 
 
 def _first_ask(found: re.Match[str]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from re import Pattern
 from typing import Any, Final, NamedTuple
 
-from proxy.dedup.canonical import Step, steps
+from proxy.dedup.canonical import Step, parts_of, steps
 from proxy.dedup.eligible import ineligible
 from proxy.dedup.envelope import Sent, reduced
 from proxy.dedup.key import NEAR, ORDERED, Document, Text, document_of, request_keys
@@ -154,7 +154,8 @@ def _told(text: Text, turns: Turns, volatile: Sequence[Pattern[str]]) -> Told:
 
 
 def _parted(pair: Texts) -> Difference:
-    return Difference(pair.path, _json([pair.a.tag, pair.a.text]), _json([pair.b.tag, pair.b.text]))
+    one, other = ([told.tag, *parts_of(told.tag, told.text)] for told in (pair.a, pair.b))
+    return Difference(pair.path, _json(one), _json(other))
 
 
 def _dotted(path: Path) -> str:

@@ -12,13 +12,23 @@ from typing import Final, NamedTuple
 
 from proxy.dedup.boundary import has_payload
 from proxy.dedup.topics import EDGES, speaks_to_others
-from proxy.dedup.words import ASKS, FUNCTION, PRONOUNS, TASKS, listed, words_of
+from proxy.dedup.words import ASKS, FUNCTION, PRONOUNS, TASKS, listed, quoted, words_of
 
+_LEAD = re.compile(r"(?:hi|hello|hey|greetings|good|can|could|will|would|please|kindly|i)\b", re.IGNORECASE)
+"""How every courtesy in front begins: one look instead of four."""
 _GREETING = re.compile(
     r"(?:hi|hello|hey|greetings|good day|(?P<hour>good (?:morning|afternoon|evening)))(?: (?:there|team|all|everyone|folks))?"
     r"[ ]?(?:,|!|\.)\s*(?=(?P<next>[A-Za-z']+) (?-i:[a-z0-9]|I [a-z]))",
     re.IGNORECASE,
 )
+_SUM = re.compile(  # the linear way to "three figures, and at the end a question for one"
+    r"[^0-9]*[0-9]+[^0-9]+[0-9]+[^0-9]+[0-9].*[.,] (?P<asked>(?i:how (?:many|much)|what (?:is|was|are|were)) [^.?!]{1,200})\?\Z"
+)
+"""A sum told as a story: whom it is told to changes nothing in it."""
+_SPEAKERS: Final = listed(
+    "i me my mine myself we us our ours ourselves you your yours this message greet greeted greeting greetings"
+)
+"""What a sum asks with one of these may be about who speaks: "what is my opening?"."""
 _HOURS: Final = listed(
     "eat meal food cook recipe snack drink coffee wear sleep today now tonight tomorrow yesterday time day weather breakfast lunch dinner"
     " supper morning afternoon evening night plan plans schedule go visit watch listen feel energy suggest suggestion suggestions"
@@ -71,12 +81,13 @@ class Stripped(NamedTuple):
 
     text: str
     was_asked: bool  # "could you please": a question mark at the end belongs to the courtesy
+    veto: str = ""  # words, quoted, for which there may be more to the courtesy, so that it stayed
 
 
 def without_thanks(text: str) -> str:
     """Give a text of one line without thanks at its end; one with a payload, whose thanks they may be, as it is."""
     edge = text[-_EDGE:].lower()
-    if not any(word in edge for word in ("please", "thank", "thx", "appreciated", "cheers")):
+    if not ("please" in edge or "thank" in edge or "thx" in edge or "appreciated" in edge or "cheers" in edge):
         return text
     found = _THANKS.search(text, max(0, len(text) - _EDGE)) or _BARE_PLEASE.search(text, max(0, len(text) - _EDGE))
     if found is None:
@@ -87,13 +98,16 @@ def without_thanks(text: str) -> str:
     if not bare and _is_apposition(found.group()):
         return text  # "the bar from TV, Cheers?"
     rest = text[: found.end("before")] if bare else _with_mark(text, found)
-    if has_payload(rest) or _is_list_like(rest) or _speaks_of_courtesy(rest) or len(words_of(rest)) < _FEWEST_WORDS:
+    inner = without_lead(rest).text  # a courtesy in front is no subject of what stands behind it
+    if has_payload(rest) or _is_list_like(rest) or _speaks_of_courtesy(inner) or len(words_of(rest)) < _FEWEST_WORDS:
         return text
     return rest
 
 
 def without_lead(head: str) -> Stripped:
     """Give a head without greeting and "please" in front, if a request remains."""
+    if not _LEAD.match(head):
+        return Stripped(head, was_asked=False)
     text, was_asked = head, False
     greeting = _GREETING.match(text)
     if greeting and _is_addressed(text, greeting):
@@ -104,8 +118,10 @@ def without_lead(head: str) -> Stripped:
     if asked:
         was_asked = "you " in asked.group().lower()[:10]
         text = text[asked.end() :]
-    if text is head or _speaks_of_courtesy(text) or len(text.split()) < _FEWEST_WORDS:
+    if text is head or len(text.replace("'", " ").split()) < _FEWEST_WORDS:  # what's are two, once written out
         return Stripped(head, was_asked=False)
+    if veto := _speaks_of_courtesy(text):
+        return Stripped(head, was_asked=False, veto=veto)
     return Stripped(text, was_asked or asked is not None)
 
 
@@ -121,7 +137,8 @@ def _is_addressed(text: str, greeting: re.Match[str]) -> bool:
     rest = text[greeting.end() :]
     opener = greeting["next"].lower().partition("'")[0]
     if opener not in _OPENERS:
-        return False
+        told = None if greeting["hour"] else _SUM.match(rest)
+        return told is not None and _SPEAKERS.isdisjoint(words_of(told["asked"]))
     words = words_of(rest)
     if greeting["hour"] and (not _HOURS.isdisjoint(words) or opener in _YES_OR_NO or "should" in words):
         return False  # "is the sun up", "should I take a nap"
@@ -158,10 +175,13 @@ def _is_list_like(text: str) -> bool:
     return bool(comma and before) and len(last.split()) < _FEWEST_WORDS
 
 
-def _speaks_of_courtesy(text: str) -> bool:
-    """Tell whether a courtesy around a text may be its subject: named there, or what a short text points at."""
+def _speaks_of_courtesy(text: str) -> str:
+    """Give "" or, quoted, what shows that a courtesy around a text may be its subject: its name, or a short text's pointer."""
     lowered = text.lower()
     words = words_of(lowered)
-    if not EDGES.isdisjoint(words) or speaks_to_others(words, text):
-        return True
-    return len(text) < _SHORT and not _POINTERS.isdisjoint(words) and _POINTS.search(lowered) is not None
+    if not EDGES.isdisjoint(words):
+        return quoted(EDGES & words)
+    if said := speaks_to_others(words, text):
+        return said
+    found = len(text) < _SHORT and not _POINTERS.isdisjoint(words) and _POINTS.search(lowered)
+    return quoted((found.group(),)) if found else ""

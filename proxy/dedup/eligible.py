@@ -21,6 +21,15 @@ def ineligible(sent: Sent, reuse: Reuse) -> str:
     A rule without ``max_temperature`` bypasses an explicit temperature above 0 and takes an absent one. A rule with it
     means every request: an absent temperature then counts as 1, the providers' default.
     """
+    if reason := ruled_out(sent, reuse):
+        return reason
+    if not reuse.time_sensitive and _may_speak_of_now(FORMATS[sent.api].asked(sent.body)):
+        return Bypass.TIME_SENSITIVE
+    return ""
+
+
+def ruled_out(sent: Sent, reuse: Reuse) -> str:
+    """The same, without looking through its texts: a few microseconds, however long they are."""
     if reuse.mode == "off":
         return Bypass.OFF
     form = FORMATS.get(sent.api)
@@ -31,8 +40,6 @@ def ineligible(sent: Sent, reuse: Reuse) -> str:
         return reason
     if _is_hot(form.sampling(sent.body).get("temperature"), reuse.max_temperature):
         return Bypass.TEMPERATURE
-    if not reuse.time_sensitive and _may_speak_of_now(form.asked(sent.body)):
-        return Bypass.TIME_SENSITIVE
     return ""
 
 

@@ -7,16 +7,18 @@ question: "It passed." is not "It passed?". A mark behind a number, a capital or
 from __future__ import annotations
 
 import re
+from string import ascii_letters, digits
 from typing import Final
 
-from proxy.dedup.words import ASKS, PRONOUNS, TASKS, WORD, listed
+from proxy.dedup.words import ASKS, PRONOUNS, TASKS, listed, words_in
 
-_FINAL = re.compile(r"(?P<word>[A-Za-z0-9)%'$]+)(?P<gap>[ ]?)(?P<marks>[.!?]{1,6})\Z")
 _ASIDE = re.compile(r"how (?:many|much|long|old|far|often) |what (?:is|was|are|were|percent\w*) |what's ")
-_MARKS: Final = (".", "!", "?")
+_MARKS: Final = ".!?"
+_MOST_MARKS: Final = 6
+_IN_WORDS: Final = ascii_letters + digits + ")%'$"
 _WINDOW: Final = 40  # characters at the end that hold the last word and its marks
 _IMPERATIVE_TOO: Final = listed("do can will have has had")  # do the dishes, can the tomatoes
-_DETERMINERS: Final = listed("the my your his her our their this that these those")
+_SUBJECTS: Final = PRONOUNS - listed("the my your his her our their this that these those")
 _ASKED_WITH: Final = listed("is are was were do does did can could should would will has have had may might")
 _OPEN: Final = listed("the a an of to in on for and or but is are was were with by from as at my your")
 _WAITING: Final = listed(
@@ -32,6 +34,7 @@ _MATHS: Final = listed(
     "value compute evaluate simplify result zero zeros zeroes factorial divided times plus minus equals formula expression"
 )
 _NUMERALS: Final = listed("one two three four five six seven eight nine ten eleven twelve twenty thirty fifty hundred")
+_MEASURED: Final = _ASKED_WITH | listed("many much long often far old to i you we they")
 _OUTCRY: Final = 5  # words; a shorter question with "!" may be an exclamation: are we there yet!
 _SPEAKERS: Final = listed("i we my our")
 _TOLD: Final = listed("need want would have cannot can am was were did do paid is has are")
@@ -45,16 +48,12 @@ def without_end(head: str, *, was_asked: bool = False, has_titles: bool = False)
 
     ``was_asked``: "could you please" made the mark. ``has_titles``: a work is spoken of, and the mark may be its own.
     """
-    if head[-1:] not in _MARKS:
+    stem = head.rstrip(_MARKS)
+    marks, body = head[len(stem) :], stem.removesuffix(" ")
+    word = _last_word(body, len(head) - _WINDOW)
+    if not 0 < len(marks) <= _MOST_MARKS or not word or word.lower() in _ABBREVIATED or word.lower() in _OPEN:
         return head
-    found = _FINAL.search(head, max(0, len(head) - _WINDOW))
-    if found is None:
-        return head
-    word, marks = found["word"], found["marks"]
-    body = head[: found.end("word")]
-    if word.lower() in _ABBREVIATED or word.lower() in _OPEN:
-        return head
-    if found["gap"] and "?" not in marks:  # git add . and sudo !!, but people also write so: who ?
+    if body != stem and "?" not in marks:  # git add . and sudo !!, but people also write so: who ?
         return head
     words = _last_sentence(body)
     asks, requests = _is_question(words), was_asked or _is_request(words)
@@ -73,6 +72,12 @@ def without_end(head: str, *, was_asked: bool = False, has_titles: bool = False)
     return body if asks or requests or (marks == "." and _is_told(words)) else head
 
 
+def _last_word(body: str, start: int) -> str:
+    """Give the run of letters and figures that a text ends with, as far as it stands behind ``start``."""
+    window = body[max(0, start) :]
+    return window[len(window.rstrip(_IN_WORDS)) :]
+
+
 def _is_told(words: list[str]) -> bool:
     """Tell whether somebody says what he needs or what befell him. Any other statement may be a line, a story, a claim."""
     return words[:1] != [] and words[0] in _SPEAKERS and not _TOLD.isdisjoint(words[1:4])
@@ -84,6 +89,8 @@ def _is_inert_bang(words: list[str], *, asks: bool) -> bool:
         return False
     if len(words) > 1 and (words[-2] in _NAMING or words[-1] in _NUMERALS):
         return False
+    if asks and words[0] == "how" and words[1] not in _MEASURED:
+        return False  # how beautiful is it there!
     return _MATHS.isdisjoint(words)
 
 
@@ -102,10 +109,11 @@ def _last_sentence(body: str) -> list[str]:
     """Give the words of the last sentence, or of the question behind its last comma."""
     tail = body[-_LONGEST_TAIL:].lower()
     start = max(tail.rfind(". "), tail.rfind("! ")) + 1
-    aside = max(tail.rfind(", how "), tail.rfind(", what "), tail.rfind(", what's ")) + 1
-    if aside > start and _ASIDE.match(tail, aside + 1):
-        start = aside
-    return WORD.findall(tail, start) if start or len(body) <= len(tail) else []
+    if ", " in tail:
+        aside = max(tail.rfind(", how "), tail.rfind(", what "), tail.rfind(", what's ")) + 1
+        if aside > start and _ASIDE.match(tail, aside + 1):
+            start = aside
+    return words_in(tail[start:]) if start or len(body) <= len(tail) else []
 
 
 def _is_question(words: list[str]) -> bool:
@@ -114,8 +122,8 @@ def _is_question(words: list[str]) -> bool:
         return False
     first, second = words[0], words[1]
     if first in _IMPERATIVE_TOO:
-        return second in PRONOUNS - _DETERMINERS
-    if first in _ASKED_WITH:
+        return second in _SUBJECTS
+    if first in _ASKED_WITH or (first == "how" and second == "to"):
         return True
     if second in PRONOUNS or (first == "what" and second in ("a", "an")):
         return False  # what I want is…, what a day

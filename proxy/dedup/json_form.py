@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from proxy.dedup.words import ENGLISH, listed, words_of
+from proxy.dedup.words import ENGLISH, listed, quoted, words_of
 
 _ORDER: Final = re.compile(
     r"\b(?:first|last|second|third|next|previous|order\w*|keys?|fields?|propert\w+|columns?|rows?|csv|tsv|tables?|json|yaml|xml|position|"
@@ -34,21 +34,31 @@ class _Undecided(ValueError):
     """The text can be read in two ways."""
 
 
-def sorted_keys(text: str, beside: str = "") -> str | None:
-    """Give a JSON object's text with its keys in order and no blanks, or None if its form may matter."""
+class Ordered(NamedTuple):
+    """A text with its keys in order, or why its form may matter."""
+
+    text: str
+    veto: str = ""
+
+
+_UNREADABLE: Final = Ordered("", "no JSON object that everybody reads alike")
+
+
+def sorted_keys(text: str, beside: str = "") -> Ordered:
+    """Give a JSON object's text with its keys in order and no blanks, if no word in it or beside it is about its form."""
     if not (text.startswith("{") and text.endswith("}")) or "\\" in text:
-        return None
-    if _ORDER.search(text) or _ORDER.search(beside):
-        return None
+        return _UNREADABLE
+    if found := _ORDER.search(text) or _ORDER.search(beside):
+        return Ordered("", f"JSON whose form may matter ({quoted((found.group(),))})")
     try:
         value = json.loads(
             text, object_pairs_hook=_once, parse_int=_Number, parse_float=_Number, parse_constant=_refuse
         )
         if not all(map(_PARAMETER.fullmatch, value)) or not any(_is_instruction(*member) for member in value.items()):
-            return None
-        return _written({name: value[name] for name in sorted(value)})
+            return Ordered("", "JSON without an instruction among parameters: its order may be content")
+        return Ordered(_written({name: value[name] for name in sorted(value)}))
     except (ValueError, RecursionError):
-        return None
+        return _UNREADABLE
 
 
 class _Number(str):

@@ -9,7 +9,7 @@ differ. JSON schemas of answers keep their order, because members of an answer c
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from re import Pattern
 from typing import Any, Final, NamedTuple
@@ -68,34 +68,6 @@ class Document(NamedTuple):
         return f"Document({len(self.body)} members, {len(self.texts)} texts)"
 
 
-def request_keys(secret: bytes, scope: str, sent: Sent, mode: str, volatile: Sequence[Pattern[str]] = ()) -> Keys:
-    """The names of ``sent`` in ``scope``. ``mode`` is "exact" or "near"; ``volatile`` are an operator's own patterns.
-
-    Raises ``ValueError`` for a secret that is no key of 16 to 64 bytes.
-    """
-    if not SHORTEST_SECRET <= len(secret) <= LONGEST_SECRET:
-        raise ValueError(f"a secret has {SHORTEST_SECRET} to {LONGEST_SECRET} bytes")
-    document = document_of(scope, sent, mode, volatile)
-    told = [document.head, document.target, document.headers, document.body, [text[:3] for text in document.texts]]
-    digest = _hash(secret, b"tallygate key", _written(told))
-    # Given the digest, only what was taken out of the structure can still differ.
-    same = _hash(secret, b"tallygate exact", digest + _written([text.original for text in document.texts]))
-    return Keys(digest[:16].hex(), digest, same, document.masked)
-
-
-def document_of(scope: str, sent: Sent, mode: str, volatile: Sequence[Pattern[str]] = ()) -> Document:
-    """What the key of ``sent`` is made of."""
-    request = reduced(sent)
-    texts, masked = _texts(request, volatile) if mode == NEAR else ([], ())
-    texts += _schemas(request)
-    body = request.body
-    for text in texts:
-        body = _without(body, text.path)
-    patterns = [pattern.pattern for pattern in volatile]
-    head = [VERSION, CANONICAL_VERSION, mode, patterns, scope, sent.api]
-    return Document(head, request.target, request.headers, body, tuple(texts), masked)
-
-
 def form_of(turns: Turns, question: str, volatile: Sequence[Pattern[str]]) -> Form:
     """What the key holds of a question."""
     beside = "\n".join([place.text for place in turns.instructions])
@@ -109,12 +81,71 @@ def form_of(turns: Turns, question: str, volatile: Sequence[Pattern[str]]) -> Fo
     return Form(Manner.EDGES.value, question)
 
 
-def _texts(request: Reduced, volatile: Sequence[Pattern[str]]) -> tuple[list[Text], tuple[str, ...]]:
-    turns, question = request.turns, request.turns.question
-    if question is None:
-        return [], ()
+def forms_of(turns: Turns, volatile: Sequence[Pattern[str]]) -> tuple[tuple[Place, Form], ...]:
+    """What the key holds of every text that is not compared as it stands."""
+    if (question := turns.question) is None:
+        return ()
     forms = [(place, masked_only(place.text, volatile, beside=_others(turns, place))) for place in turns.instructions]
-    forms.append((question, form_of(turns, question.text, volatile)))
+    return (*forms, (question, form_of(turns, question.text, volatile)))
+
+
+FormsOf = Callable[[Turns, Sequence[Pattern[str]]], tuple[tuple[Place, Form], ...]]
+
+
+class Remembered:
+    """``forms_of`` for one call, which is compared twice: each form is worked out once."""
+
+    def __init__(self) -> None:
+        """None is known."""
+        self._known: dict[tuple[Turns, tuple[Pattern[str], ...]], tuple[tuple[Place, Form], ...]] = {}
+
+    def __call__(self, turns: Turns, volatile: Sequence[Pattern[str]]) -> tuple[tuple[Place, Form], ...]:
+        """As ``forms_of``."""
+        asked = (turns, tuple(volatile))
+        if (forms := self._known.get(asked)) is None:
+            forms = self._known[asked] = forms_of(turns, volatile)
+        return forms
+
+
+def request_keys(
+    secret: bytes,
+    scope: str,
+    sent: Sent,
+    mode: str,
+    volatile: Sequence[Pattern[str]] = (),
+    *,
+    forms: FormsOf = forms_of,
+) -> Keys:
+    """The names of ``sent`` in ``scope``. ``mode`` is "exact" or "near"; ``volatile`` are an operator's own patterns.
+
+    Raises ``ValueError`` for a secret that is no key of 16 to 64 bytes.
+    """
+    if not SHORTEST_SECRET <= len(secret) <= LONGEST_SECRET:
+        raise ValueError(f"a secret has {SHORTEST_SECRET} to {LONGEST_SECRET} bytes")
+    document = document_of(scope, sent, mode, volatile, forms)
+    told = [document.head, document.target, document.headers, document.body, [text[:3] for text in document.texts]]
+    digest = _hash(secret, b"tallygate key", _written(told))
+    # Given the digest, only what was taken out of the structure can still differ.
+    same = _hash(secret, b"tallygate exact", digest + _written([text.original for text in document.texts]))
+    return Keys(digest[:16].hex(), digest, same, document.masked)
+
+
+def document_of(
+    scope: str, sent: Sent, mode: str, volatile: Sequence[Pattern[str]] = (), forms: FormsOf = forms_of
+) -> Document:
+    """What the key of ``sent`` is made of."""
+    request = reduced(sent)
+    texts, masked = _texts(request, forms(request.turns, volatile)) if mode == NEAR else ([], ())
+    texts += _schemas(request)
+    body = request.body
+    for text in texts:
+        body = _without(body, text.path)
+    patterns = [pattern.pattern for pattern in volatile]
+    head = [VERSION, CANONICAL_VERSION, mode, patterns, scope, sent.api]
+    return Document(head, request.target, request.headers, body, tuple(texts), masked)
+
+
+def _texts(request: Reduced, forms: Sequence[tuple[Place, Form]]) -> tuple[list[Text], tuple[str, ...]]:
     texts = [_text(request.body, place, form) for place, form in forms]
     return texts, tuple([value for _, form in forms for value in form.masked])
 

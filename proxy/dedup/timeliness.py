@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from proxy.dedup.spaces import closed_up
 from proxy.dedup.words import listed, words_of
 
 _WORDS: Final = listed(
@@ -35,7 +36,7 @@ _IN_PHRASES: Final = listed(
 
 def is_time_sensitive(text: str) -> bool:
     """Tell whether a text speaks of now, or asks for something that changes: prices, weather, scores, versions, holders."""
-    lowered = text.lower()
+    lowered = closed_up(text.lower())
     words = words_of(lowered)
     if not _WORDS.isdisjoint(words):
         return True

@@ -1,6 +1,7 @@
 """What a text may speak of so that its own surface is content: spelling, wording, courtesy, titles.
 
 "How many letters has this?" makes every letter payload. The lists err on the side of silence: a word too many costs a miss.
+What is asked here is answered by "", which is no, or by the words that it was seen by, quoted: the reason for whoever asks.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from proxy.dedup.words import FUNCTION, listed, words_of
+from proxy.dedup.words import FUNCTION, listed, quoted
 
 FORM: Final = listed(
     # writing and its marks
@@ -31,7 +32,7 @@ FORM: Final = listed(
     " tokenization byte bytes homoglyph homoglyphs"
     # verbatim
     " typing mistake mistakes slip slips verbatim literally exact exactly echo repeat repeats repeated repeating copy reproduce retype"
-    " transcribe transcription typed prompt prompts"
+    " shorten shortened shortening keyboard keyboards flush transcribe transcription dictation corrected typed typewriter typewriters typist typists keystroke keystrokes prompt prompts"
     # wording
     " wording worded word words phrase phrases phrased phrasing sentence sentences paragraph paragraphs clause clauses reword"
     " rephrase rephrased paraphrase paraphrased paraphrasing rewrite rewritten rewriting restate translate translated"
@@ -46,7 +47,7 @@ FORM: Final = listed(
 
 RAW: Final = listed(
     "whitespace whitespaces space spaces spacing blank blanks newline newlines linebreak linebreaks crlf indent indents indented"
-    " indentation tab tabs trailing leading byte bytes length hash md sha checksum crc verbatim exact exactly char chars"
+    " indentation tab tabs trailing leading byte bytes length hash md sha checksum crc verbatim exact exactly empty hit keyboard flush char chars"
     " character characters count"
 )
 """Words that make even the outer blank count."""
@@ -58,7 +59,16 @@ UTTERANCES: Final = listed(
     " starts starting end ends ending finish finishes continue continues complete completes completed follow follows followed"
     " shout shouts note line lines item items print prints printed printing output outputs display displays displayed status bio body"
     " poster posters shirt shirts mug mugs cake cakes graffiti sticker stickers chant joke proverb meme adage lyric banner invitation"
-    " aloud remind reminder"
+    " aloud remind reminder reads tells told texted typed press presses pressed writes wrote written writing scribble scribbled post posts"
+    " posted posting answer answers answered answering dictate dictates dictated dictation asks asked asking comment comments commented"
+    " tweets tweeted mailed emailed sends sent remark remarks remarked mention mentions mentioned stated declare declares declared"
+    " announce announces announced claim claims claimed admit admits admitted joked jokes joking insist insists insisted whisper whispers"
+    " whispered mutter mutters muttered murmur murmured yell yells yelled scream screams screamed cry cries cried exclaim exclaims exclaimed"
+    " hiss hissed sigh sighed snap snapped boast boasted brag bragged complain complains complained confess confessed protest protested pray"
+    " prays preach swear swears swore sworn curse cursed threaten threatens threatened congratulate insult insulted compliment tease teased"
+    " hint hints hinted imply implies implied recite recites vow vows vowed pledge teach teaches voicemail telegram postcard postscript"
+    " footnote testimony testified inscription inscribed engrave engraved engraving plaque tombstone gravestone headstone billboard badge"
+    " tattoo tattooed stitched embroidered carved"
 )
 """Words behind which an utterance may stand without quotation marks."""
 
@@ -80,7 +90,7 @@ _TONGUES: Final = listed(
 COURTESIES: Final = (
     listed(
         "thank thanks please cheers hello hi hey goodbye bye welcome sorry apology apologize apologise kindly gratitude thankful"
-        " language languages toast pub waiter"
+        " language languages toast pub waiter approve approves asking order orders ordering offended aggressive sarcastic sarcasm"
     )
     | _TONGUES
 )
@@ -97,9 +107,9 @@ _TO_OTHERS = re.compile(
 )
 
 
-def speaks_to_others(words: frozenset[str], text: str) -> bool:
+def speaks_to_others(words: frozenset[str], text: str) -> str:
     """Tell whether something is to be said to somebody else, so that what follows may be what is said."""
-    return not _TELLING.isdisjoint(words) and _TO_OTHERS.search(text.lower()) is not None
+    return "" if _TELLING.isdisjoint(words) else _seen(_TO_OTHERS, text.lower())
 
 
 EDGES: Final = UTTERANCES | WORKS | COURTESIES
@@ -123,8 +133,12 @@ _PAIRS: Final = (
     "word for word",
     "full stop",
     "question mark",
+    "empty line",
+    "hit the",
+    "hit return",
+    "hit enter",
 )
-_IN_PAIRS: Final = listed("as line code word full question")
+_IN_PAIRS: Final = listed("as line code word full question empty hit")
 _ITSELF: Final = listed("line question text message input query string statement request post chat instruction")
 _SPEECH: Final = listed(
     "write wrote written writing type typed say said ask asked asking talk talked talking chatting speak spoke spoken shout shouted"
@@ -139,13 +153,21 @@ _OWN_SPEECH = re.compile(
     r"\b(?:how|as|what|when|way|everything|did|if|that|should) i (?:just )?(?:write|say|put)\b|\bsends? you this\b|"
     r"\b(?:my|own|same|this) (?:style|manners?|personality|mood|voice|way of)\b"
 )
+_COMMON_VERBS: Final = listed(
+    "can could should would will might must may do does did have had am was get got need want know think feel use find make go"
+)
+"""What "how I" and "what I" go on with where more than this very text is meant."""
+_SPEAKER = re.compile(
+    rf"\b(?:how|as|what|way) i (?!(?:{'|'.join(sorted(_COMMON_VERBS))})\b)[a-z]|\b(?:as i am|am i from|take me for)\b"
+    r"|\bi (?:paste|hand|whisper|break it|cut short|leave it at|let you|start|end|(?:\w+ )?(?:sound|seem|come (?:over|across)))\b"
+)
 _OF_ITSELF = re.compile(
     r"(?:this|my) (?:is )?(?:an? )?(?:line|question|text|message|input|query|string|statement|request|post|chat|instruction)\b"
 )
 _BARE_THIS = re.compile(
     r"\bthis(?= (?:"
     + "|".join(sorted(FUNCTION - {"no"}))
-    + r"|sounds?|looks?|seems?|reads?|means?|better|worse|nicer|clear\w*|short\w*|back\w*"
+    + r"|sounds?|looks?|seems?|reads?|means?|fine|okay|good|right|correct|acceptable|true|better|worse|nicer|clear\w*|short\w*|back\w*"
     r"|over|up|out|down|here|again|more|less)\b|[.,?!;]|\W*\Z)"
 )
 _IN_TONGUE = re.compile(rf"\b(?:in|into|to|from|the) (?:{'|'.join(sorted(_TONGUES))})(?: for\b|\W|\Z)")
@@ -153,27 +175,39 @@ _INSTRUCTIONS: Final = listed("prompt prompts instruction instructions system ve
 _BELOW: Final = listed("following below beneath underneath")
 
 
-def speaks_of_form(words: frozenset[str], lowered: str) -> bool:
+_MAY_BE_OF_FORM: Final = FORM | {"case", "i"} | _IN_PAIRS | _SPEECH | _ITSELF
+
+
+def speaks_of_form(words: frozenset[str], lowered: str) -> str:
     """Tell whether a text (its words, and itself in lower case) makes its own surface its subject."""
-    if not FORM.isdisjoint(words) or ("case" in words and not _CASE_SORTS.isdisjoint(words)):
-        return True
-    if not _IN_PAIRS.isdisjoint(words) and any(pair in lowered for pair in _PAIRS):
-        return True
-    if not _SPEECH.isdisjoint(words) and (_OWN_SPEECH.search(lowered) or ("i" in words and " to you" in lowered)):
-        return True  # "what did I just type", "how do I sound to you"
-    return not _ITSELF.isdisjoint(words) and _OF_ITSELF.search(lowered) is not None
+    if _MAY_BE_OF_FORM.isdisjoint(words):
+        return ""
+    if not FORM.isdisjoint(words):
+        return quoted(FORM & words)
+    if "case" in words and not _CASE_SORTS.isdisjoint(words):
+        return quoted({"case"} | (_CASE_SORTS & words))
+    if not _IN_PAIRS.isdisjoint(words) and (pairs := [pair for pair in _PAIRS if pair in lowered]):
+        return quoted(pairs)
+    if not _SPEECH.isdisjoint(words):  # "what did I just type", "how do I sound to you"
+        if seen := _seen(_OWN_SPEECH, lowered):
+            return seen
+        if "i" in words and " to you" in lowered:
+            return quoted(("i", "to you"))
+    if "i" in words and (seen := _seen(_SPEAKER, lowered)):  # "as starchy as I am", "whether I would sound Indian"
+        return seen
+    return "" if _ITSELF.isdisjoint(words) else _seen(_OF_ITSELF, lowered)
 
 
-def points_at_itself(words: frozenset[str], text: str) -> bool:
+def points_at_itself(words: frozenset[str], text: str) -> str:
     """Tell whether part of a text without payload may be: "make this sound better", "I am late in Dutch"."""
-    if "this" in words and _BARE_THIS.search(text.lower()):
-        return True
-    return not _TONGUES.isdisjoint(words) and _IN_TONGUE.search(text.lower()) is not None
+    if "this" in words and (seen := _seen(_BARE_THIS, text.lower())):
+        return seen
+    return "" if _TONGUES.isdisjoint(words) else _seen(_IN_TONGUE, text.lower())
 
 
-def speaks_of_blanks(words: frozenset[str]) -> bool:
+def speaks_of_blanks(words: frozenset[str]) -> str:
     """Tell whether even blanks around the text may count."""
-    return not RAW.isdisjoint(words)
+    return "" if RAW.isdisjoint(words) else quoted(RAW & words)
 
 
 def is_about_instructions(words: frozenset[str]) -> bool:
@@ -181,13 +215,16 @@ def is_about_instructions(words: frozenset[str]) -> bool:
     return not _INSTRUCTIONS.isdisjoint(words)
 
 
-def points_below(words: frozenset[str]) -> bool:
+def points_below(words: frozenset[str]) -> str:
     """Tell whether a text announces payload: without a visible mark nobody knows where that begins."""
-    return not _BELOW.isdisjoint(words)
+    return "" if _BELOW.isdisjoint(words) else quoted(_BELOW & words)
 
 
-def is_payload_of(instructions: str) -> bool:
-    """Tell whether instructions (a system prompt) make what stands beside them a text to work on."""
-    lowered = instructions.lower()
-    words = words_of(lowered)
-    return not TRANSFORMS.isdisjoint(words) or speaks_of_form(words, lowered)
+def is_payload_of(words: frozenset[str], lowered: str) -> str:
+    """Tell whether instructions (a system prompt; its words, and itself in lower case) make what stands beside payload."""
+    return speaks_of_form(words, lowered) if TRANSFORMS.isdisjoint(words) else quoted(TRANSFORMS & words)
+
+
+def _seen(pattern: re.Pattern[str], lowered: str) -> str:
+    found = pattern.search(lowered)
+    return quoted((found.group().strip(),)) if found else ""

@@ -28,6 +28,7 @@ _COMPARES: Final = listed(
     " keyboards symbol symbols sign signs mark marks invisible hidden visible lookalike lookalikes alike strange weird odd copied pasted"
     " type typed types file files folder folders filename filenames search searches searching grep regex match matches password passwords"
     " domain domains url urls username login browser browsers wrap wraps pdf ocr filter filters flagged html compiler parser config"
+    " length lengths javascript string strings paste pastes line lines proofread proofreader compositor typesetter curl curls straight"
     " error errors spam broken break breaks font len split args bom octets database databases sql fail fails"
 )
 """Words of software that tells one writing of a text from the other, and of comparing two."""

@@ -13,7 +13,8 @@ from re import Pattern
 from typing import Final, NamedTuple
 
 from proxy.dedup import references
-from proxy.dedup.words import ASKS, TASKS, words_of
+from proxy.dedup.spaces import closed_up
+from proxy.dedup.words import ASKS, TASKS, quoted, words_of
 
 _ID = r"(?:x[-_ ])?(?:request|req|trace|span|correlation)[-_ ]?(?:id|uuid|guid)|trace_?parent|idempotency[-_ ]key"
 _CLOCK = r"timestamp|ts|current[ _](?:date[ _]and[ _])?time|now|date[ _]?time|(?:sent|generated)[ _]at|(?:local|server)[ _]time"
@@ -38,6 +39,7 @@ _BARE_ID = re.compile(rf"\[(?P<bracket>{_UUID})\]\s+", re.IGNORECASE)
 _BARE_CLOCK = re.compile(rf"\[(?P<bracket>{_TIME})\]\s+", re.IGNORECASE)
 _DAY = re.compile(r"(\d{4}-\d\d-\d\d).*?(Z|UTC|GMT|[+-]\d\d:?\d\d)?\Z", re.IGNORECASE | re.DOTALL)
 
+_LABEL_WORD = re.compile(r"\w{3,}")
 _ADDRESSED = re.compile(rf"(?:{'|'.join(sorted(ASKS | TASKS))}|hi|hello|please|i|my|we)\b", re.IGNORECASE)
 _MOST: Final = 4  # telemetry lines on one side
 _SHORTEST: Final = 8  # characters that are a prompt and not the rest of a record
@@ -49,6 +51,7 @@ class Masked(NamedTuple):
     text: str
     days: tuple[str, ...]  # the days of the clock times, with their zone
     values: tuple[str, ...]  # what was dropped, for the guard against answers that repeat it
+    veto: str = ""  # words, quoted, that may speak of the telemetry, so that it stayed
 
 
 def compile_volatile(labels: Sequence[str]) -> tuple[Pattern[str], ...]:
@@ -57,9 +60,9 @@ def compile_volatile(labels: Sequence[str]) -> tuple[Pattern[str], ...]:
     A label is literal text and a value a bounded part of one line, so no pattern can take long.
     """
     return tuple(
-        re.compile(_forms(re.escape(label.strip()), r"[^\n\]<]{1,200}?"), re.IGNORECASE)
+        re.compile(_forms(re.escape(label.strip(" :=")), r"[^\n\]<]{1,200}?"), re.IGNORECASE)
         for label in labels
-        if label.strip()
+        if label.strip(" :=")
     )
 
 
@@ -81,8 +84,9 @@ def masked(text: str, volatile: Sequence[Pattern[str]] = (), *, beside: str = ""
     if not found or len(rest) < _SHORTEST:
         return Masked(text, (), ())
     asking = beside if is_system else rest
-    if references.leans_on_context(asking, is_alone=not is_system) or _is_spoken_of(found, rest + "\n" + beside):
-        return Masked(text, (), ())
+    veto = references.leans_on_context(asking, is_alone=not is_system) or _speaks_of(found, rest + "\n" + beside)
+    if veto:
+        return Masked(text, (), (), veto)
     days = sorted({_day(each.value) for each in found if each.kind == "clock"})
     return Masked(rest, tuple(days), tuple(each.value for each in found))
 
@@ -129,23 +133,23 @@ def _at(text: str, at: int, patterns: Sequence[tuple[str, Pattern[str]]]) -> _Te
     for kind, pattern in patterns:
         found = pattern.match(text, at)
         if found:
-            value = next(found.group(name) for name in ("bracket", "line", "tagged") if found.groupdict().get(name))
+            value = next(filter(None, map(found.groupdict().get, ("bracket", "line", "tagged"))))
             label = found.group()[: found.group().find(value)]
             return _Telemetry(kind, value, label, found.start(), found.end())
     return None
 
 
-def _is_spoken_of(found: Sequence[_Telemetry], around: str) -> bool:
-    """Tell whether the rest may ask about what would be dropped."""
+def _speaks_of(found: Sequence[_Telemetry], around: str) -> str:
+    """Give "" or, quoted, the words of the rest that may ask about what would be dropped."""
     kinds = {each.kind for each in found}
-    lowered = around.lower()
+    lowered = closed_up(around.lower())
     words = words_of(lowered)
-    if "clock" in kinds and references.may_refer_to_time(words, lowered):
-        return True
-    if kinds - {"clock"} and references.may_refer_to_id(words, lowered):
-        return True
-    own = {word for each in found if each.kind == "own" for word in re.findall(r"\w{3,}", each.label.lower())}
-    return not own.isdisjoint(re.findall(r"\w{3,}", lowered))
+    if "clock" in kinds and (told := references.may_refer_to_time(words, lowered)):
+        return told
+    if kinds - {"clock"} and (told := references.may_refer_to_id(words, lowered)):
+        return told
+    own = {word for each in found if each.kind == "own" for word in _LABEL_WORD.findall(each.label.lower())}
+    return quoted(own.intersection(_LABEL_WORD.findall(lowered))) if own else ""
 
 
 def _day(value: str) -> str:

@@ -6,7 +6,8 @@ left alone.
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterable
+from string import ascii_lowercase
 from typing import Final
 
 
@@ -14,9 +15,6 @@ def listed(words: str) -> frozenset[str]:
     """Give the words of a list written as prose."""
     return frozenset(words.split())
 
-
-WORD: Final = re.compile(r"[a-z]+")
-"""A run of letters of a lower-cased text; an apostrophe parts words (what's → what, s)."""
 
 FUNCTION: Final = listed(
     "the a an is are was were be been am of to in on for and or but if so as at by from with about into than then"
@@ -64,6 +62,20 @@ STARTERS: Final = (
 are in no closed class."""
 
 
+def quoted(words: Iterable[str]) -> str:
+    """Give words as they are named to whoever asks for a reason: "comma", "letter"."""
+    return ", ".join([f'"{word}"' for word in sorted(words)])
+
+
+_ONLY_LETTERS: Final = bytes(code if chr(code) in ascii_lowercase else ord(" ") for code in range(256))
+
+
+def words_in(lowered: str) -> list[str]:
+    """Give the words of a lower-cased text in order: its runs of a to z. An apostrophe parts words (what's → what, s)."""
+    # four passes over bytes take a third of the time of a regular expression
+    return lowered.encode("ascii", "replace").translate(_ONLY_LETTERS).decode("ascii").split()
+
+
 def words_of(text: str) -> frozenset[str]:
     """Give the different words of a text, in lower case."""
-    return frozenset(WORD.findall(text.lower()))
+    return frozenset(words_in(text.lower()))

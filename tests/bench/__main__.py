@@ -1,7 +1,7 @@
 """``make bench``: every target in turn for every case, interleaved in one run.
 
 Several rounds, so that a noisy machine is noisy for all; medians are printed. Prints a Markdown table; ``PEERS=1`` adds LiteLLM, ``ROUNDS=n`` the number of rounds, ``CASES=a,b`` picks
-cases by a part of their names.
+cases by a part of their names, of which "key" is what the cache's key costs, alone.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+from tests.bench.canonical import key_costs
 from tests.bench.cases import CASES, Case
 from tests.bench.load import Latency, Prompts, latency, wrk
 from tests.bench.processes import cpu_us, rss_mb
@@ -97,6 +98,13 @@ def report(case: Case, by_target: dict[str, list[Figure]]) -> None:
         )
 
 
+def report_key() -> None:
+    """What a key costs without a proxy around it."""
+    print("\n### key\n\n| what | characters | p50 µs |\n|---|---|---|")
+    for what, size, cost in key_costs():
+        print(f"| {what} | {size:,} | {cost:.1f} |")
+
+
 def about() -> str:
     """Machine, date and versions."""
     cpu = next(
@@ -138,6 +146,8 @@ def main() -> None:
     print(about())
     for case, by_target in results.items():
         report(case, by_target)
+    if any(part in "key" for part in wanted):
+        report_key()
 
 
 if __name__ == "__main__":

@@ -173,6 +173,32 @@ def test_plain_texts_are_compared_too_and_one_of_them_may_come_by_stdin(tmp_path
     assert found["texts"][0]["a"]["steps"]
 
 
+def test_the_words_that_made_a_text_verbatim_are_named(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("How do I check the spelling of my name?")
+    (tmp_path / "b.txt").write_text("How do I check the size of my house?")
+    done = dedup("explain", "--text", str(tmp_path / "a.txt"), str(tmp_path / "b.txt"))
+    assert 'verbatim: the text speaks of form or wording ("spelling")' in done.stdout
+    assert "They part by their kind: verbatim in a, near in b." in done.stdout
+
+
+def test_a_form_is_shown_by_its_parts_and_not_with_what_parts_them(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("Explain how this works: x = 1")
+    (tmp_path / "b.txt").write_text("Explain how this works: x = 2")
+    done = dedup("explain", "--text", str(tmp_path / "a.txt"), str(tmp_path / "b.txt"))
+    assert '"explain how this works" + ": x = 1"' in done.stdout
+    assert 'They part at character 7 of the payload: ": x = 1" in a, ": x = 2" in b.' in done.stdout
+    assert '["near", "", "explain how this works", ": x = 1"] in a' in done.stdout
+    assert "001f" not in done.stdout
+
+
+def test_the_temperature_of_a_rule_can_be_given(tmp_path: Path) -> None:
+    path = a_file(tmp_path, "a.json", an_envelope(temperature=0.2))
+    assert "a is left alone by the cache: temperature" in dedup("explain", path, path).stdout
+    assert dedup("explain", path, path, "--max-temperature", "0.3").exit_code == 0
+    assert dedup("explain", path, path, "--max-temperature", "0.1").exit_code == 1
+    assert dedup("explain", path, path, "--max-temperature", "warm").exit_code == 2
+
+
 def test_mode_and_patterns_of_a_rule_can_be_given(tmp_path: Path) -> None:
     files = [
         a_file(tmp_path, f"{n}.json", a_body("openai.chat", text)) for n, text in enumerate((QUESTION, f"{QUESTION} "))

@@ -19,7 +19,7 @@ _STDIN = "-"
 _HELP = "A file; - reads stdin."
 
 
-def explain(
+def explain(  # noqa: PLR0913 - one for each option
     a: Annotated[str, typer.Argument(metavar="A", help=_HELP, show_default=False)],
     b: Annotated[str, typer.Argument(metavar="B", help=_HELP, show_default=False)],
     *,
@@ -32,6 +32,9 @@ def explain(
     time_sensitive: Annotated[
         bool, typer.Option("--time-sensitive", help="As of a rule that caches also prompts that speak of now.")
     ] = False,
+    max_temperature: Annotated[
+        float | None, typer.Option(min=0, max=2, help="As in a rule; left out, one that is written must be 0.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document instead of lines.")] = False,
 ) -> None:
     """Say whether two requests share a key: what differs, by its path, and step by step what became of their texts.
@@ -60,7 +63,7 @@ def explain(
         patterns = compile_volatile(volatile or ())
     except ValueError as error:
         _end(f"--volatile: {error}")
-    reuse = terms(mode, time_sensitive=time_sensitive)
+    reuse = terms(mode, time_sensitive=time_sensitive, max_temperature=max_temperature)
     comparison = compare(_asked(a, path, is_text=text), _asked(b, path, is_text=text), reuse, patterns)
     if as_json:
         typer.echo(json.dumps(document(comparison), indent=2))

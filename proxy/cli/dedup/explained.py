@@ -11,11 +11,13 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
+from proxy.dedup.canonical import parts_of
 from proxy.dedup.comparing import Comparison, Difference, Side, Texts, Told
 from proxy.dedup.requests.base import Manner
 
 _SHOWN = 120  # characters of a value
 _AROUND = 24  # characters before the place where two texts part
+_PARTS = ("the days", "the instruction", "the payload")
 _MANNERS = {
     Manner.NEAR: "the question by its canonical form, instructions without telemetry",
     Manner.EDGES: "tools are offered, so of the question only blanks at its edges do not count",
@@ -79,23 +81,34 @@ def _steps(pair: Texts) -> Table:
 
 
 def _cell(name: str, why: str, text: str) -> Text:
-    return Text.assemble((f"{name}: {why}\n", "bold"), _visible(json.dumps(text, ensure_ascii=False)))
+    """A step as it is read: a form of several parts as these, each in its own quotation marks."""
+    told = " + ".join([_quoted(part) for part in parts_of(name, text) if part] or ['""'])
+    return Text.assemble((f"{_spelled(f'{name}: {why}')}\n", "bold"), _visible(told))
 
 
 def _parting(pair: Texts) -> str:
     """Where the final forms part, with a little of what stands there."""
     if pair.a.tag != pair.b.tag:
         return f"They part by their kind: {pair.a.tag} in a, {pair.b.tag} in b."
-    texts = (pair.a.text, pair.b.text)
+    all_parts = zip(*(parts_of(one.tag, one.text) for one in (pair.a, pair.b)), strict=True)
+    number, texts = next((number, texts) for number, texts in enumerate(all_parts) if texts[0] != texts[1])
     at = next((at for at, (one, other) in enumerate(zip(*texts, strict=False)) if one != other), min(map(len, texts)))
-    seen = [_visible(json.dumps(text[max(0, at - _AROUND) : at + _AROUND], ensure_ascii=False)) for text in texts]
-    return f"They part at character {at + 1}: {seen[0]} in a, {seen[1]} in b."
+    seen = [_visible(_quoted(text[max(0, at - _AROUND) : at + _AROUND])) for text in texts]
+    where = f" of {_PARTS[number]}" if pair.a.tag == "near" else ""
+    return f"They part at character {at + 1}{where}: {seen[0]} in a, {seen[1]} in b."
 
 
 def _visible(text: str) -> str:
     """What cannot be seen, spelled out."""
-    cut = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
-    return "".join(one if one.isprintable() else json.dumps(one)[1:-1] for one in cut)
+    return _spelled(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…")
+
+
+def _spelled(text: str) -> str:
+    return "".join(one if one.isprintable() else json.dumps(one)[1:-1] for one in text)
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
 
 
 def _side(side: Side) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from proxy.domain.decision import Reuse
 
 
-def terms(mode: str = "near", *, time_sensitive: bool = True) -> Reuse:
+def terms(mode: str = "near", *, time_sensitive: bool = True, max_temperature: float | None = None) -> Reuse:
     """Terms of ``mode``; prompts that speak of now are taken like others unless told otherwise."""
     return Reuse(
         rule="",
@@ -13,7 +13,7 @@ def terms(mode: str = "near", *, time_sensitive: bool = True) -> Reuse:
         shadow=False,
         share="team",
         ttl_s=0.0,
-        max_temperature=None,
+        max_temperature=max_temperature,
         time_sensitive=time_sensitive,
         verify_millionths=0,
         volatile=(),

@@ -86,6 +86,7 @@ def prompt_of(form: Form) -> str:
 @given(TEXTS)
 @example("Hello, could you please explain how a heap works?, please")
 @example("Please, hello, what's the time of it? Thanks")
+@example("\n\r\n")
 def test_the_form_of_what_a_form_stands_for_is_that_form(text: str) -> None:
     form = canonical(text)
     again = canonical(prompt_of(form))
@@ -174,6 +175,25 @@ def test_a_system_text_keeps_the_id_that_the_user_asks_for() -> None:
 def test_a_system_text_that_is_asked_about_keeps_all(asked: str) -> None:
     system = "Be brief.\nrequest_id: c4dfa120-baa1-3b2f-f33d-3b41b1eae2dc"
     assert masked_only(system, beside=asked).masked == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Hi, explain how a heap works. Thanks!",
+        "Please explain how a heap works. Thank you.",
+        "Hello! Could you please explain how a heap works? Thanks in advance",
+    ],
+)
+def test_courtesy_at_both_edges_goes(text: str) -> None:
+    assert canonical(text) == canonical("explain how a heap works")
+
+
+@pytest.mark.parametrize("label", ["Build", "Build:", " Build = "])
+def test_an_operators_label_may_be_written_with_its_mark(label: str) -> None:
+    own = compile_volatile([label])
+    one, other = (canonical(f"Build: {number}\nExplain how a heap works", own) for number in (7701, 7702))
+    assert (one.tag, one.text) == (other.tag, other.text)
 
 
 def test_an_identity_document_is_not_a_request_id() -> None:

@@ -11,7 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from proxy.dedup.canonical import compile_volatile
-from proxy.dedup.key import request_keys
+from proxy.dedup.key import Remembered, request_keys
 from tests.support.sent import APIS, QUESTION, SECRET, SYSTEM, a_body, a_request, the_key, the_keys
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8)
@@ -238,3 +238,14 @@ def test_a_body_of_any_shape_has_a_key_of_its_own(api: str, members: dict[str, A
 def test_no_secret_and_no_prompt_is_in_what_is_printed() -> None:
     sent = a_request("openai.chat")
     assert QUESTION not in repr(sent)
+
+
+@pytest.mark.parametrize("api", APIS)
+@given(texts=st.lists(st.text(max_size=40), min_size=1, max_size=4), mode=st.sampled_from(["near", "exact"]))
+def test_forms_that_are_remembered_change_no_key(api: str, texts: list[str], mode: str) -> None:
+    remembered, patterns = Remembered(), compile_volatile(["Build"])
+    for text in (*texts, *texts):
+        for volatile in ((), patterns):
+            sent = a_request(api, a_body(api, question=text))
+            fresh = request_keys(SECRET, "t", sent, mode, volatile)
+            assert request_keys(SECRET, "t", sent, mode, volatile, forms=remembered) == fresh
