@@ -14,6 +14,7 @@ import msgspec
 LOOP_S: Final = 600  # within which the same person's repeat is a loop
 WINDOW_S: Final = 86_400  # how long a print is remembered
 UNREAD: Final = "unread"  # calls that were not looked at
+SMALLER: Final = "smaller teams"  # how those are called that may not stand alone in what is shown
 BRIEF: Final = "brief"  # calls that were looked at for exact repeats only
 
 
@@ -51,6 +52,7 @@ class Asked(msgspec.Struct, frozen=True, gc=False):
     prints: tuple[bytes, ...] = ()
     is_brief: bool = False
     scopes: tuple[tuple[str, int], ...] = ()  # whose repeats rules ask about: (scope, which print says so)
+    person: str = ""  # pseudonym; for the floor, and never shown
 
 
 class Sight(msgspec.Struct, frozen=True, gc=False):

@@ -19,8 +19,11 @@ class Lead(Protocol):
         """There is an answer, and this caller asked again so soon after getting it that they shall have a fresh one."""
 
     @property
-    def is_wanted(self) -> bool:
-        """Whether somebody else waits for it: in this process, or in another one as of a second ago."""
+    def is_older(self) -> bool:
+        """There is an answer, older than was asked for."""
+
+    async def is_wanted(self) -> bool:
+        """Whether somebody else waits for it, in this process or, as of a second ago, in another one. Never raises."""
 
     def deposit(self, entry: Entry) -> None:
         """Give the answer to whoever waits, and store it."""
@@ -57,7 +60,10 @@ class Answers(Protocol):
         """Store an answer that nobody waits for; returns at once and never raises."""
 
     async def forget(self, org: str, scopes: Sequence[str], name: str) -> bool:
-        """Delete the answer of this name; whether there was one. Raises ``StoreAway``."""
+        """Delete the answer of this name, also one that is on its way; whether there was one. Raises ``StoreAway``.
+
+        What was asked before is stored no more, and given to nobody who asks from now on.
+        """
 
     async def flush(self, org: str, scope: str) -> None:
         """Delete all answers of a scope, those under way included. Raises ``StoreAway``."""

@@ -24,7 +24,8 @@ _PARTS: Final = {
     "lookup": ("generation", "lookup"),
     "deposit": ("generation", "unlock", "deposit"),
     "abandon": ("unlock", "abandon"),
-    "renew": ("renew",),
+    "renew": ("unlock", "renew"),
+    "forget": ("forget",),
     "flush": ("generation", "flush"),
     "repeats": ("common", "repeats"),
 }

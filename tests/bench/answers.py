@@ -18,7 +18,7 @@ from proxy.stores.answers.asking import StoreAnswers
 from proxy.stores.answers.coding import pack, unpack
 from proxy.stores.engine import Engine
 from tests.bench.meters import alone, engine_cpu_ns
-from tests.support.cached import a_key, a_worker, an_entry, settled
+from tests.support.cached import a_key, a_worker, an_entry, settled, waiting
 from tests.support.engines import running_engine
 
 ROUNDS: Final = 8
@@ -81,7 +81,7 @@ async def together(engine: Engine) -> float:
             assert not isinstance(lead, Hit | Missed)
             began = process_time_ns()
             asks = [asyncio.create_task(answers.ask(key, caller="k_2")) for _ in range(CALLS)]
-            await asyncio.sleep(0)
+            await waiting(answers, CALLS)
             lead.deposit(an_entry(key, body=body(40)))
             await asyncio.gather(*asks)
             figures.append(process_time_ns() - began)

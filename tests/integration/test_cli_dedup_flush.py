@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
 from proxy.cli.main import app
-from tests.support.policed import policed
+from tests.support.policed import policed, until
 from tests.support.reusing import CHAT, Asking
 from tests.support.scripted import ScriptedUpstream
 
@@ -48,7 +50,9 @@ def whose(asking: Asking) -> set[str]:
     [
         (["--team", "growth"], {"bea"}, "team growth"),
         (["--user", "rob@acme.example"], {"rob"}, "user rob@acme.example"),
+        (["--user", "ROB"], {"rob"}, "user rob@acme.example"),
         (["--org"], {"sal"}, "the organisation"),
+        (["--all"], set(PEOPLE), "anybody"),
     ],
 )
 def test_what_a_scope_shares_is_flushed_and_nothing_else(
@@ -62,6 +66,21 @@ def test_what_a_scope_shares_is_flushed_and_nothing_else(
     assert whose(asking) == set(PEOPLE) - gone
 
 
+def test_the_log_says_once_what_was_flushed_by_whom(asking: Asking) -> None:
+    def told() -> list[dict[str, Any]]:
+        lines = [json.loads(line) for line in asking.proxy.log.read_text().splitlines() if '"cache_flushed"' in line]
+        return [{name: line[name] for name in ("org", "scope", "by")} for line in lines]
+
+    before = len(told())
+    for options in (["--team", "growth"], ["--all"], ["--user", "rob"]):
+        assert asking.proxy.cli("dedup", "flush", *options).returncode == 0
+    until(lambda: len(told()) == before + 3)
+    team, everything, person = told()[before:]
+    assert (team["org"], team["scope"], everything["scope"]) == ("acme", "team:growth", "all")
+    assert person["scope"].startswith("user:p_")  # a pseudonym, as in all of the log
+    assert team["by"]
+
+
 def test_nothing_is_flushed_by_a_name_that_is_none(asking: Asking) -> None:
     whose(asking)
     for options, says in (
@@ -69,7 +88,9 @@ def test_nothing_is_flushed_by_a_name_that_is_none(asking: Asking) -> None:
         (["--org", "--team", "growth"], "say whose answers"),
         (["--team", ""], "say whose answers"),
         (["--team", "grwth"], "has no team 'grwth'"),
+        (["--org", "--all"], "say whose answers"),
         (["--user", "nobody@acme.example"], "has no user"),
+        (["--user", "robb"], "has no user 'robb'; did you mean 'rob'"),
     ):
         done = CliRunner().invoke(app, ["dedup", "flush", "--config", str(asking.proxy.config), *options])
         assert done.exit_code == 2

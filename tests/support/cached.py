@@ -84,7 +84,7 @@ async def hit(answers: StoreAnswers, key: CacheKey, caller: str = "k_1", **wish:
 async def stored(answers: StoreAnswers, key: CacheKey, text: str = "an answer", **more: Any) -> Entry:
     """Have an answer stored."""
     entry = an_entry(key, text, **more)
-    (await led(answers, key, fresh=True)).deposit(entry)
+    answers.put(key, entry)  # there is no lease that a slow machine could lose meanwhile
     await settled(answers)
     return entry
 

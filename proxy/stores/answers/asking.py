@@ -1,7 +1,8 @@
 """Asking for stored answers: the ``Answers`` port.
 
 One script looks and leases, so that whoever finds nothing either leads or waits. A lease that is lost (its holder died, the
-cache evicted it) costs a second call upstream and never a wrong answer. A look that came to nothing by the deadline may have
+cache evicted it, the scope was flushed, the answer deleted) costs a second call upstream and never a wrong answer: what its
+holder says is for those who waited by then, and not stored. A look that came to nothing by the deadline may have
 taken a lease all the same: whoever leaves gives up behind it, on the same connection.
 """
 
@@ -19,9 +20,10 @@ from proxy.domain.reuse import CacheKey, Entry, Hit, Missed
 from proxy.ports import Lead
 from proxy.stores.answers.coding import ALL, ANSWERS, pack, unpack
 from proxy.stores.answers.flight import POLL_S, WAIT_S, Flight
+from proxy.stores.answers.flushed import Flushed
 from proxy.stores.answers.lead import Lease, StoreLead
-from proxy.stores.answers.shelf import LEASE_S, NONE, REFRESH, Seen, Shelf, State, Wish
-from proxy.stores.answers.spots import Spot, is_name, spot_of, tag_of
+from proxy.stores.answers.shelf import GENERATION_BYTES, LEASE_S, Seen, Shelf, State, Wish
+from proxy.stores.answers.spots import Spot, is_name, place_of, spot_of
 from proxy.stores.errors import Refused, Unsent
 from proxy.stores.store import Store
 
@@ -67,10 +69,6 @@ class StoreAnswers:
     ) -> Hit | Lead | Missed:
         """An answer, or the duty to find one; as the port says."""
         spot = spot_of(key)
-        if not fresh and not only_if_cached:
-            flight = self._flights.get(spot.flight)
-            if flight is not None and flight.joinable:
-                return await flight.wait()
         wish = Wish(
             "" if fresh else ANSWERS,
             "" if only_if_cached else self._new_token(),
@@ -82,7 +80,7 @@ class StoreAnswers:
         except StoreAway:
             self._trouble("unanswered")
             return Missed("away")
-        return await self._flight(spot).wait() if isinstance(found, bytes) else found
+        return await self._flight(spot).wait(found) if isinstance(found, bytes) else found
 
     async def peek(self, key: CacheKey) -> Hit | None:
         """What is stored, shadows included."""
@@ -95,16 +93,20 @@ class StoreAnswers:
 
     def put(self, key: CacheKey, entry: Entry) -> None:
         """Store an answer that nobody waits for."""
-        self._background(self._keep(spot_of(key), entry, b"", ""))
+        self._background(self._keep(spot_of(key), entry, None))
 
     async def forget(self, org: str, scopes: Sequence[str], name: str) -> bool:
-        """Delete an answer by its name. Raises ``StoreAway``."""
-        gone = [await self._shelf.delete(tag_of(org, scope), name) for scope in scopes if is_name(name)]
+        """Delete an answer by its name, or what is under way of it. Raises ``StoreAway``."""
+        gone = [await self._shelf.delete(place_of(org, scope), name) for scope in scopes if is_name(name)]
         return any(gone)
 
-    async def flush(self, org: str, scope: str) -> None:
-        """Delete all answers of a scope. Raises ``StoreAway``."""
-        await self._shelf.flush(tag_of(org, scope))
+    async def flush(self, org: str, scope: str, by: str = "") -> None:
+        """Delete all answers of a scope; workers hear ``by`` whom. Raises ``StoreAway``."""
+        await self._shelf.flush(place_of(org, scope), Flushed(org, scope, by).told())
+
+    async def flush_all(self, org: str, by: str = "") -> None:
+        """Delete all answers of an org, whoever shares them. Raises ``StoreAway``, also when only some of them are gone."""
+        await self._shelf.flush_all(org, Flushed(org, "", by).told())
 
     def heard(self, flight: bytes) -> None:
         """A lease ended in some process."""
@@ -159,14 +161,14 @@ class StoreAnswers:
         return Missed("alone") if isinstance(found, StoreLead) and found.is_apart else found
 
     def _lead(self, spot: Spot, wish: Wish, seen: Seen) -> StoreLead:
+        generation, permit = seen.text[:GENERATION_BYTES], seen.text[GENERATION_BYTES:]
         leases = seen.state == State.LEADS
-        lease = Lease(spot, wish.token if leases else "", seen.text, self._flight(spot) if leases else None)
-        if lease.flight is not None:
-            lease.flight.led(lease, joinable=bool(wish.kinds) and seen.number == NONE)
+        lease = Lease(spot, wish.token if leases else "", generation, permit, self._flight(spot) if leases else None)
+        if leases:
             self._leases[lease.token] = lease
             if self._renewal is None:
                 self._renew_later()
-        return StoreLead(lease, self._deposit, self._give_up, is_refresh=seen.number == REFRESH)
+        return StoreLead(lease, self._deposit, self._give_up, self._is_wanted, there=seen.number)
 
     def _flight(self, spot: Spot) -> Flight:
         name = spot.flight
@@ -183,30 +185,39 @@ class StoreAnswers:
     def _deposit(self, lease: Lease, entry: Entry) -> None:
         if self._ended(lease):
             if lease.flight is not None:
-                lease.flight.over(lease, Hit(entry, 0.0, entry.ttl_s, coalesced=True))
-            self._background(self._keep(lease.spot, entry, lease.generation, lease.token))
+                lease.flight.over(lease.number, Hit(entry, 0.0, entry.ttl_s, coalesced=True))
+            self._background(self._keep(lease.spot, entry, lease))
 
     def _give_up(self, lease: Lease, alone: bool) -> None:  # noqa: FBT001 - as a lead calls it
         if self._ended(lease) and lease.flight is not None:
             self._background(self._shelf.abandon(lease.spot, lease.token, apart=alone))
             if alone:
-                lease.flight.over(lease, Missed("alone"))
+                lease.flight.over(lease.number, Missed("alone"))
             else:
-                lease.flight.left(lease)
+                lease.flight.left(lease.number)
+
+    async def _is_wanted(self, lease: Lease) -> bool:
+        if lease.flight is not None and lease.flight.is_wanted(lease.number):
+            return True
+        try:
+            return await self._shelf.renew(lease.spot, lease.token)
+        except StoreAway:  # where others are told the same
+            return False
 
     def _ended(self, lease: Lease) -> bool:
         """Whether this is the end of it: nothing ends once the cache is closed."""
         self._leases.pop(lease.token, None)
         return not self._closed
 
-    async def _keep(self, spot: Spot, entry: Entry, generation: bytes, token: str) -> None:
+    async def _keep(self, spot: Spot, entry: Entry, lease: Lease | None) -> None:
+        generation, token, permit = (lease.generation, lease.token, lease.permit) if lease else (b"", "", b"")
         parcel = await asyncio.to_thread(pack, entry) if len(entry.body) > _LONG else pack(entry)
         if parcel is None:
             self._trouble("too_large")
             await self._shelf.abandon(spot, token, apart=True)
             return
         try:
-            await self._shelf.deposit(spot, parcel, generation, token)
+            await self._shelf.deposit(spot, parcel, generation, token, permit)
         except StoreAway:
             self._trouble("unkept")
             await self._shelf.abandon(spot, token, apart=False)
@@ -222,7 +233,7 @@ class StoreAnswers:
             self._renew_later()
 
     async def _renew(self, lease: Lease) -> None:
-        lease.wanted_elsewhere = await self._shelf.renew(lease.spot, lease.token)
+        await self._shelf.renew(lease.spot, lease.token)
 
     def _new_token(self) -> str:
         return f"{self._me}{next(self._numbers):012x}"

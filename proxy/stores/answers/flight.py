@@ -3,6 +3,10 @@
 Where the leader is one of ours, they get the answer from its hand. Else one task looks for all of them: whenever the cache
 tells that a lease ended, and a few times a second, because what it tells may be lost and leaders may die. Whoever leaves
 leaves alone; with the last one the task ends.
+
+Whoever comes has looked first and found a lease held, for only the cache knows of a flush or a deletion. So they are given
+what the holder of that lease says, or a later one, and nothing that was asked before: leads are numbered, and each of those
+who wait knows the last one before them.
 """
 
 from __future__ import annotations
@@ -35,29 +39,28 @@ class Flight:
         self._landed = landed
         self._wait_s = wait_s
         self._began = asyncio.get_running_loop().time() - _SLACK_S
-        self._waiting: dict[asyncio.Future[Hit | Lead | Missed], None] = {}
+        self._waiting: dict[asyncio.Future[Hit | Lead | Missed], int] = {}  # with the last lead before they came
         self._driver: asyncio.Task[None] | None = None
         self._stirred = asyncio.Event()
-        self._leader: object = None  # one of ours
-        self._joinable = False
-        self._leaders = 0  # of whom none had an answer
+        self._leader = b""  # the token of one of ours
+        self._number = 0  # of the last lead
+        self._failures = 0  # leaders who had no answer
         self._elsewhere = b""  # who led last in another process
 
-    @property
-    def joinable(self) -> bool:
-        """Whether one of ours leads because there was no answer: then nobody needs to look for one."""
-        return self._joinable
+    def is_wanted(self, number: int) -> bool:
+        """Whether anybody waits for what this lead will say."""
+        return any(last <= number for last in self._waiting.values())
 
-    @property
-    def wanted(self) -> bool:
-        """Whether anybody waits."""
-        return bool(self._waiting)
+    async def wait(self, holder: bytes) -> Hit | Lead | Missed:
+        """The answer; or the duty to find it, of which one of those who wait is told; or that waiting is no use.
 
-    async def wait(self) -> Hit | Lead | Missed:
-        """The answer; or the duty to find it, of which one of those who wait is told; or that waiting is no use."""
+        ``holder`` of the lease is a token that was just found.
+        """
+        if self._leader and holder != self._leader:  # ours lost its lease: what it says is for those who wait already
+            self._leader, self._number = b"", self._number + 1
         future: asyncio.Future[Hit | Lead | Missed] = asyncio.get_running_loop().create_future()
-        self._waiting[future] = None
-        if self._leader is None and self._driver is None:
+        self._waiting[future] = self._number
+        if not self._leader and self._driver is None:
             self._drive()
         try:
             async with asyncio.timeout(self._wait_s):
@@ -73,26 +76,27 @@ class Flight:
             self._waiting.pop(future, None)
             self._rest()
 
-    def led(self, leader: object, *, joinable: bool) -> None:
-        """One of ours leads now."""
-        self._leader, self._joinable = leader, joinable
+    def led(self, token: bytes) -> int:
+        """One of ours leads now; its number."""
+        self._leader, self._number = token, self._number + 1
         self._end_driver()
+        return self._number
 
-    def over(self, leader: object, found: Hit | Missed) -> None:
-        """One of ours ends it: this is for everybody who waits."""
-        if self._leader is leader:
-            self._leader, self._joinable = None, False
-        self._share(found)
+    def over(self, number: int, found: Hit | Missed) -> None:
+        """The lead of this number ends it: this is for everybody who came before another one led."""
+        if number == self._number:
+            self._leader = b""
+        self._share(found, number)
         self._rest()
 
-    def left(self, leader: object) -> None:
-        """This one of ours leads no more; those who still wait look anew."""
-        if self._leader is not leader:
+    def left(self, number: int) -> None:
+        """The lead of this number has no answer; those who still wait look anew."""
+        if number != self._number:
             return
-        self._leader, self._joinable = None, False
-        self._leaders += 1
-        if self._leaders >= MOST_LEADERS:
-            self._share(Missed("failed"))
+        self._leader = b""
+        self._failures += 1
+        if self._failures >= MOST_LEADERS:
+            self._share(Missed("failed"), self._number)
         if self._waiting:
             self._stirred.set()
             self._drive()
@@ -102,9 +106,10 @@ class Flight:
         """Something happened elsewhere: look."""
         self._stirred.set()
 
-    def _share(self, found: Hit | Missed) -> None:
-        waiting, self._waiting = self._waiting, {}
-        for future in waiting:
+    def _share(self, found: Hit | Missed, number: int) -> None:
+        served = [future for future, last in self._waiting.items() if last <= number]
+        for future in served:
+            del self._waiting[future]
             if not future.done():
                 future.set_result(found)
 
@@ -117,7 +122,7 @@ class Flight:
             driver.cancel()
 
     def _rest(self) -> None:
-        if not self._waiting and self._leader is None:
+        if not self._waiting and not self._leader:
             self._end_driver()
             self._landed(self)
 
@@ -137,7 +142,7 @@ class Flight:
                 found = Missed("failed")
             self._driver = None
             if isinstance(found, Hit | Missed):
-                self._share(found)
+                self._share(found, self._number)
             else:
                 self._hand(found)
             self._rest()
@@ -146,9 +151,9 @@ class Flight:
     def _is_one_too_many(self, holder: bytes) -> bool:
         """Whether leaders in other processes come and go without an answer."""
         if self._elsewhere and holder != self._elsewhere:
-            self._leaders += 1
+            self._failures += 1
         self._elsewhere = holder
-        return self._leaders >= MOST_LEADERS
+        return self._failures >= MOST_LEADERS
 
     def _hand(self, lead: Lead) -> None:
         """Whoever waits longest leads now."""

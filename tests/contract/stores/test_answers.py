@@ -13,6 +13,7 @@ import redis
 from proxy.domain.reuse import MOST_BYTES, Entry, Hit, Missed
 from proxy.domain.usage import ModelUsage, Usage, UsageSource
 from proxy.stores.answers.asking import StoreAnswers
+from proxy.stores.answers.spots import place_of
 from proxy.stores.engine import Engine
 from tests.support.cached import a_key, a_worker, an_entry, hit, led, settled, stored
 
@@ -21,7 +22,8 @@ ANSWER = (  # of a provider, as short as they come
     b'"message":{"role":"assistant","content":"%s"},"finish_reason":"stop"}],"usage":{"prompt_tokens":12,'
     b'"completion_tokens":7,"total_tokens":19}}'
 )
-ENTRY = "c:{acme|team:growth}:" + a_key().name
+PLACE = place_of("acme", "team:growth")
+ENTRY = PLACE.prefix + a_key().name
 
 
 @pytest.fixture
@@ -147,34 +149,51 @@ async def test_a_flush_empties_a_scope_and_no_other(answers: StoreAnswers) -> No
     assert b"after" in (await hit(answers, mine)).entry.body
 
 
-async def test_a_flush_empties_also_where_the_clock_went_back(answers: StoreAnswers, raw: redis.Redis) -> None:
-    generation = "c:{acme|team:growth}:g"
-    raw.set(generation, "4102444800000000")
+@pytest.mark.parametrize("which", [0, 1])
+async def test_a_flush_empties_also_where_the_clock_went_back(
+    answers: StoreAnswers, raw: redis.Redis, which: int
+) -> None:
+    raw.set(PLACE.generations[which], "4102444800000000")
     await stored(answers, a_key())
     await hit(answers, a_key())
-    await answers.flush("acme", "team:growth")
-    assert raw.get(generation) == "4102444800000001"
+    await (answers.flush("acme", "team:growth") if which else answers.flush_all("acme"))
+    assert raw.get(PLACE.generations[which]) == "4102444800000001"
     await led(answers, a_key())
 
 
+async def test_a_whole_org_is_flushed_and_no_other(answers: StoreAnswers) -> None:
+    scopes = ["org", "team:growth", *(f"user:p_{number}" for number in range(30))]
+    for scope in scopes:
+        await stored(answers, a_key(scope=scope))
+    await stored(answers, a_key(org="other"))
+    await answers.flush_all("acme")
+    for scope in scopes:
+        assert await answers.ask(a_key(scope=scope), caller="k_1", only_if_cached=True) == Missed("not-cached")
+    await hit(answers, a_key(org="other"))
+    await stored(answers, a_key())
+    await hit(answers, a_key())
+
+
+@pytest.mark.parametrize("which", [0, 1])
 @pytest.mark.parametrize("broken", ["", "x" * 16, "9" * 16, "12", None])
 async def test_a_generation_that_is_lost_or_not_ours_empties_the_scope(
-    answers: StoreAnswers, raw: redis.Redis, broken: str | None
+    answers: StoreAnswers, raw: redis.Redis, broken: str | None, which: int
 ) -> None:
     await stored(answers, a_key())
-    raw.delete("c:{acme|team:growth}:g")
+    generation = PLACE.generations[which]
+    raw.delete(generation)
     if broken is not None:
-        raw.set("c:{acme|team:growth}:g", broken)
+        raw.set(generation, broken)
     (await led(answers, a_key())).deposit(an_entry(a_key(), "after"))
     await settled(answers)
     assert b"after" in (await hit(answers, a_key())).entry.body
-    assert raw.ttl("c:{acme|team:growth}:g") > 60
+    assert raw.ttl(generation) > 60
 
 
 async def test_a_generation_outlives_its_entries(answers: StoreAnswers, raw: redis.Redis) -> None:
     for ttl_s in (60, 30 * 86_400, 60):
         await stored(answers, a_key(str(ttl_s)), ttl_s=ttl_s)
-        assert raw.ttl("c:{acme|team:growth}:g") > ttl_s + 80_000
+        assert all(raw.ttl(generation) > ttl_s + 80_000 for generation in PLACE.generations)
 
 
 async def test_one_answer_is_forgotten_by_its_name(answers: StoreAnswers) -> None:
@@ -210,7 +229,8 @@ async def test_scopes_of_like_names_lie_apart(
 ) -> None:
     same: dict[str, Any] = {"name": "0" * 32, "digest": b"d" * 32}
     await stored(answers, a_key(org=mine[0], scope=mine[1], **same))
-    await led(answers, a_key(org=theirs[0], scope=theirs[1], **same))
+    (await led(answers, a_key(org=theirs[0], scope=theirs[1], **same))).give_up()
+    await settled(answers)
     assert not await answers.forget(theirs[0], [theirs[1]], "0" * 32)
     await answers.flush(*theirs)
     await hit(answers, a_key(org=mine[0], scope=mine[1], **same))
@@ -250,7 +270,7 @@ async def test_an_answer_costs_two_hundred_bytes_beyond_its_compressed_self(
         await stored(answers, key, body=body)
         compressed = len(zlib.compress(body))
         rounding = (compressed + 200) // 4 if "jemalloc" in raw.info("memory")["mem_allocator"] else 0
-        taken = raw.memory_usage(f"c:{{acme|team:growth}}:{key.name}")
+        taken = raw.memory_usage(PLACE.prefix + key.name)
         assert taken is not None
         assert taken <= compressed + 200 + rounding
 
@@ -258,10 +278,10 @@ async def test_an_answer_costs_two_hundred_bytes_beyond_its_compressed_self(
 async def test_nothing_of_the_cache_stays_for_ever(answers: StoreAnswers, raw: redis.Redis) -> None:
     await stored(answers, a_key())
     await hit(answers, a_key())
-    leads = [await led(answers, a_key()), await led(answers, a_key("under way"))]
+    leads = [await led(answers, a_key(), fresh=fresh) for fresh in (False, True)]
     await answers.flush("acme", "org")
     assert all(raw.pttl(key) > 0 for key in raw.keys("*"))
-    assert len(raw.keys("*")) == 6
+    assert len(raw.keys("*")) == 7  # an answer, its lease, permit and mark; three generations
     assert len(leads) == 2
 
 

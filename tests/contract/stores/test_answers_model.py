@@ -55,6 +55,8 @@ class Cache(RuleBasedStateMachine):
         self.marks: dict[tuple[str, str, str, str], int] = {}
         self.generation: dict[tuple[str, str], int] = {}
         self.number = 0
+        self.forgets = 0
+        self.forgotten: dict[tuple[str, str, str], int] = {}  # when an answer was deleted last
 
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
         return self.runner.run(work)
@@ -93,14 +95,14 @@ class Cache(RuleBasedStateMachine):
                 self.marks[*place, caller] = 2
             else:
                 assert not found.is_refresh
-            return key, worker, found, self.generation.get((key.org, key.scope), 0)
+            return key, worker, found, self.generation.get((key.org, key.scope), 0), self.forgets
         return None
 
     @rule(lead=consumes(leads), gives_up=st.booleans(), alone=st.booleans())
-    def end(self, lead: tuple[CacheKey, int, Lead, int] | None, gives_up: bool, alone: bool) -> None:  # noqa: FBT001 - drawn
+    def end(self, lead: tuple[CacheKey, int, Lead, int, int] | None, gives_up: bool, alone: bool) -> None:  # noqa: FBT001 - drawn
         if lead is None:
             return
-        key, worker, duty, generation = lead
+        key, worker, duty, generation, forgets = lead
         entry = self.an_entry(key)
 
         async def told() -> None:
@@ -111,7 +113,8 @@ class Cache(RuleBasedStateMachine):
             await settled(self.workers[worker])
 
         self.run(told())
-        if not gives_up and generation == self.generation.get((key.org, key.scope), 0):
+        is_deleted = self.forgotten.get(self.place(key), 0) > forgets
+        if not gives_up and not is_deleted and generation == self.generation.get((key.org, key.scope), 0):
             self.stored[self.place(key)] = entry
 
     @rule(key=asked(), worker=workers, is_shadow=st.booleans())
@@ -137,11 +140,21 @@ class Cache(RuleBasedStateMachine):
         self.generation[tenant] = self.generation.get(tenant, 0) + 1
         self.stored = {place: entry for place, entry in self.stored.items() if place[:2] != tenant}
 
+    @rule(org=tenants.map(lambda tenant: tenant[0]), worker=workers)
+    def flush_all(self, org: str, worker: int) -> None:
+        self.run(self.workers[worker].flush_all(org))
+        for tenant in TENANTS:
+            if tenant[0] == org:
+                self.generation[tenant] = self.generation.get(tenant, 0) + 1
+        self.stored = {place: entry for place, entry in self.stored.items() if place[0] != org}
+
     @rule(key=asked(), worker=workers, scopes=st.lists(tenants.map(lambda tenant: tenant[1]), max_size=3))
     def forget(self, key: CacheKey, worker: int, scopes: list[str]) -> None:
         gone = self.run(self.workers[worker].forget(key.org, scopes, key.name))
         places = {(key.org, scope, key.name) for scope in scopes}
         assert gone or not places & self.stored.keys()
+        self.forgets += 1
+        self.forgotten |= dict.fromkeys(places, self.forgets)
         self.stored = {place: entry for place, entry in self.stored.items() if place not in places}
 
     @invariant()

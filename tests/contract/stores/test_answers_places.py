@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from proxy.domain.reuse import Hit, Missed
+from proxy.stores.answers.spots import BUCKETS
 from tests.support.cached import STUCK_S, a_key, a_worker, an_entry, hit, led, stored, waiting
 from tests.support.clusters import running_cluster
 from tests.support.engines import KINDS
@@ -34,6 +35,12 @@ async def test_scopes_are_spread_and_each_is_whole(kind: str) -> None:
             assert await other.forget("acme", SCOPES, a_key(scope="org").name)
             await led(one, a_key(scope="org"))
             await hit(one, a_key(scope="user:p_1"), "k_2")
+            for person in range(200):  # however many scopes there are
+                await led(one, a_key(scope=f"user:p_{person}"))
+            assert len(one._store._shards) <= BUCKETS  # each of which has a connection
+            await other.flush_all("acme")
+            for scope in SCOPES:
+                await led(one, a_key(scope=scope))
             assert one.troubles == other.troubles == {}
 
 

@@ -12,12 +12,14 @@ import redis
 
 from proxy.domain.reuse import Hit, Missed
 from proxy.stores.answers.asking import StoreAnswers
+from proxy.stores.answers.spots import place_of
 from proxy.stores.answers.words import WORDS
 from proxy.stores.engine import Engine
 from tests.support.cached import a_key, a_worker, an_entry, hit, led, settled, stored, waiting
 
 KEY = a_key()
-ENTRY = f"c:{{acme|team:growth}}:{KEY.name}"
+PLACE = place_of("acme", "team:growth")
+ENTRY = PLACE.prefix + KEY.name
 HEAD = 54
 
 
@@ -116,20 +118,32 @@ async def test_of_many_who_find_a_poisoned_entry_one_leads(answers: StoreAnswers
     assert sum(isinstance(found, Hit) for found in await asyncio.gather(*asks)) == 49
 
 
-@pytest.mark.parametrize("what", ["generation", "entry", "lease", "mark"])
+OURS = {
+    "bucket": PLACE.generations[0],
+    "scope": PLACE.generations[1],
+    "entry": ENTRY,
+    "lease": f"{ENTRY}:l",
+    "permit": f"{ENTRY}:p",
+    "mark": f"{ENTRY}:m:k_1",
+}
+
+
+@pytest.mark.parametrize("what", OURS)
 async def test_a_key_of_another_type_is_overcome(answers: StoreAnswers, bare: redis.Redis, what: str) -> None:
-    key = {"generation": "c:{acme|team:growth}:g", "entry": ENTRY, "lease": f"{ENTRY}:l", "mark": f"{ENTRY}:m:k_1"}[
-        what
-    ]
-    bare.rpush(key, "a list")
+    bare.rpush(OURS[what], "a list")
     (await led(answers, KEY)).deposit(an_entry(KEY))
     await settled(answers)
     await hit(answers, KEY)
-    bare.delete(key)
-    bare.rpush(key, "a list")
-    if what == "generation":
-        await answers.flush("acme", "team:growth")
+    bare.delete(OURS[what])
+    bare.rpush(OURS[what], "a list")
+    if what in ("scope", "bucket"):
+        await (answers.flush("acme", "team:growth") if what == "scope" else answers.flush_all("acme"))
     assert await answers.ask(KEY, caller="k_1") is not None
+    bare.delete(OURS[what])
+    bare.rpush(OURS[what], "a list")
+    for _ in range(2):
+        assert await led(answers, KEY, fresh=True)
+    await answers.forget("acme", ["team:growth"], KEY.name)
 
 
 @pytest.mark.parametrize("lease", [b"", b"+", b"somebody", b"\xff" * 1000])
