@@ -35,8 +35,12 @@ class Policy:
         uses: Iterable[str] = NAMES,
         activate: Activate | None = None,
         serves: Serves = _any,
+        remembered: int = REMEMBERED,
     ) -> None:
-        """``uses``: facts that any ``when:`` uses; ``activate`` lays them out; ``serves``: whether a family has a model."""
+        """``uses``: facts that any ``when:`` uses; ``activate`` lays them out; ``serves``: whether a family has a model.
+
+        ``remembered``: how many selections are kept.
+        """
         known = frozenset(uses)
         self.said = said
         self.routes = any(rule.verb == "route" for rule in said.rules)  # some send calls to other models
@@ -47,6 +51,7 @@ class Policy:
         self._layout = Layout.of(activate or _layout_of(known), known)
         self._rulebook = Rulebook(said, self._layout, serves)
         self._known: dict[tuple[object, ...], Selection] = {}
+        self._remembered = remembered
 
     def hears(self, facts: Facts) -> Combined:
         """What all rules say of a call to ``facts.model``, before it is sent elsewhere."""
@@ -78,7 +83,7 @@ class Policy:
         if found is None or not found.since <= facts.clock < found.until:
             found = self._rulebook.select(ground_of(facts), facts.clock)
             self._known.pop(key, None)
-            if len(self._known) >= REMEMBERED:
+            if len(self._known) >= self._remembered:
                 del self._known[next(iter(self._known))]
             self._known[key] = found
         return found

@@ -8,6 +8,7 @@ media are not looked through.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final, NamedTuple
@@ -15,15 +16,18 @@ from typing import Final, NamedTuple
 from proxy.domain.decision import Decision, Inspection
 from proxy.policy.content.outcome import judged, judged_unread
 from proxy.policy.content.ruling import Looked, Ruling
+from proxy.policy.content.slices import Slices, at_once
 from proxy.policy.content.vault import Vault
-from proxy.ports import Answer, Gauge
+from proxy.ports import Answer
 from proxy.steps.body_texts import body_texts
+from proxy.steps.in_turns import Monotonic, Work
 from proxy.steps.inflate import Inflater
 from proxy.steps.refusal import refused
 from proxy.steps.screening import in_force, tell_found
 from proxy.steps.visit import Plan, Visit
 from proxy.steps.world import World
 
+_SHORT: Final = 4096  # bytes that are looked through at once
 _ANSWER: Final = "answer"
 _MAKES_MEDIA: Final = ("openai.images", "openai.speech")
 _MEDIA: Final = (b"image/", b"audio/", b"video/", b"font/")
@@ -40,12 +44,14 @@ class Passed(NamedTuple):
 class AnswerScreen:
     """Of one attempt."""
 
-    def __init__(self, gauge: Gauge, visit: Visit, plan: Plan, wishes: tuple[Inspection, ...], vault: Vault) -> None:
+    def __init__(self, world: World, visit: Visit, plan: Plan, wishes: tuple[Inspection, ...], vault: Vault) -> None:
         """``vault``: the values that come back. See ``screen_of``."""
+        self._turn: asyncio.Lock = world.turn
+        self._monotonic: Monotonic = world.clock.monotonic
         self.contents, self.vault = visit.generation.content, vault
         self.wishes = wishes
         self.is_binding = in_force(wishes)  # else nothing may be withheld, cut or written anew for a rule's sake
-        self._gauge, self._visit, self._plan = gauge, visit, plan
+        self._gauge, self._visit, self._plan = world.gauge, visit, plan
 
     def ruling(self) -> Ruling:
         """What the rules will make of findings."""
@@ -55,7 +61,14 @@ class AnswerScreen:
         """Placeholders for what is found in the answer: they stay."""
         return Vault(self._visit.generation.directory.placeholder_key(self._plan.call.principal.pseudonym))
 
-    def whole(self, answer: Answer, body: bytes) -> Passed:
+    async def passed(self, answer: Answer, body: bytes) -> Passed:
+        """A buffered answer as its caller may have it, looked through while others are served. Raises as ``whole``."""
+        if len(body) < _SHORT and not answer.coding:  # a few compressed bytes may be a long text
+            return at_once(self.whole(answer, body))
+        work = Work(self.whole(answer, body), self._monotonic)
+        return work.result[0] if work.go_on() else await work.done(self._turn)
+
+    def whole(self, answer: Answer, body: bytes) -> Slices[Passed]:
         """A buffered answer as its caller may have it. Raises the refusal of a rule that denies what was found."""
         plain = unpacked(answer.coding, body)
         if is_media(self._plan, answer) or (not self.wishes and plain is not None and not self.vault.is_in(plain)):
@@ -63,10 +76,13 @@ class AnswerScreen:
         found = None if plain is None else body_texts(plain)
         if found is None:
             return Passed(body, self._judged_unread("it is neither JSON nor text"), is_unpacked=False)
-        looked = self.contents.look(found.texts, self.wishes, _ANSWER)
+        if len(plain or b"") < _SHORT:
+            looked = self.contents.look(found.texts, self.wishes, _ANSWER)
+        else:
+            looked = yield from self.contents.looking(found.texts, self.wishes, _ANSWER)
         self.tell(looked)
         plan = self.decide(looked)
-        new = found.changed(self._changes(found.texts, looked))
+        new = found.changed((yield from self._changes(found.texts, looked)))
         return Passed(body, plan, is_unpacked=False) if new is plain else Passed(new, plan, bool(answer.coding))
 
     def tell(self, looked: Looked) -> None:
@@ -90,13 +106,14 @@ class AnswerScreen:
             raise refused(decision)
         return replace(self._plan, decision=decision)
 
-    def _changes(self, texts: Sequence[str | None], looked: Looked) -> dict[int, str]:
+    def _changes(self, texts: Sequence[str | None], looked: Looked) -> Slices[dict[int, str]]:
         """Texts with placeholders for what rules replace, and values for the placeholders of the prompt."""
-        ruling, marks, changes = looked.ruling, self.marks(), {}
+        ruling, marks = looked.ruling, self.marks()
+        changes: dict[int, str] = {}
         for number, text in enumerate(texts):
             if text:
-                findings = ruling.to_replace(looked.findings.get(number, ()))
-                new = self.vault.restore(marks.redact(text, findings))
+                findings = yield from ruling.replacing(looked.findings.get(number, ()))
+                new = self.vault.restore((yield from marks.redacting(text, findings)) if findings else text)
                 if new != text:
                     changes[number] = new
         return changes
@@ -108,7 +125,7 @@ def screen_of(world: World, visit: Visit, plan: Plan) -> AnswerScreen | None:
     vault = plan.screened.vault if plan.screened is not None else None
     if not wishes and not vault:
         return None
-    return AnswerScreen(world.gauge, visit, plan, wishes, vault or Vault(b""))
+    return AnswerScreen(world, visit, plan, wishes, vault or Vault(b""))
 
 
 def is_media(plan: Plan, answer: Answer) -> bool:

@@ -84,7 +84,10 @@ class StreamScreen:
 
     def _filter(self, channel: Channel) -> _Filter:
         screen = self._screen
-        inspection = Inspection(screen.contents.watch, self._ruling, self._marks) if screen.wishes else None
+        inspection = None
+        if screen.wishes:
+            within = channel.within_json or None  # of a whole text everybody can tell
+            inspection = Inspection(screen.contents.watch, self._ruling, self._marks, within_json=within)
         if inspection is not None and not screen.is_binding:
             return _Beside(self, inspection, Restorer(screen.vault, within_json=channel.within_json))
         return _Filter(self, inspection, Restorer(screen.vault, within_json=channel.within_json))

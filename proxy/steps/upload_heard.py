@@ -1,7 +1,7 @@
 """The texts of a body that is not kept in memory, for rules that must look through it: it is read to its end first.
 
 Fields of a form and bodies that are JSON or text are looked through; a file inside a form only where the whole form is
-text. Pictures, sounds and films are not; whatever else it is, nobody here can read it.
+text. Pictures, sounds and films are not, if they begin as such; whatever else it is, nobody here can read it.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from proxy.dialects.intake import Form
 from proxy.dialects.multipart import Field
 from proxy.domain.ask import Ask
 from proxy.steps.body_texts import BodyTexts, body_texts
+from proxy.steps.media import MEDIA, begins_as_media
 from proxy.steps.screened import Changes, Edited
 from proxy.steps.upload import Upload
 from proxy.steps.upload_aside import Shelf
 
 MOST: Final = 16 << 20  # bytes of a body that is looked through, as many as of one that is kept
-_MEDIA: Final = ("image/", "audio/", "video/")
 _PERCENT: Final = "application/x-www-form-urlencoded"
 _BYTES: Final = "surrogateescape"  # bytes of a field that are no text come back as they were
 
@@ -88,4 +88,6 @@ def _whole(body: bytes, content_type: str) -> Heard:
         if says_json or found.is_broken_json:
             return Heard(unread="it is no JSON that all read the same way")
         return Heard(found.texts, whole=found)
-    return Heard() if content_type.startswith(_MEDIA) else Heard(unread="it is neither JSON nor text")
+    if not content_type.startswith(MEDIA):
+        return Heard(unread="it is neither JSON nor text")
+    return Heard() if begins_as_media(body) else Heard(unread="it is not the media that its Content-Type says")

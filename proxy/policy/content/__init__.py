@@ -13,7 +13,9 @@ json_text              values inside JSON source: read there, and written so tha
 ruling, contents       what the rules about a call make of findings, and all detectors of a generation
 outcome                findings as the rest of the house speaks: refusals, warnings, the trace
 restore                values back into an answer, in streams too
+slices, long_texts     the same over texts that are long together, a slice at a time
 answers                the scanner for answers that arrive piece by piece
+escaped_answers        the same where escapes stand in them
 base64_text            what is media in base64, and what is text
 escapes                escapes of characters in source text as they mean
 strings                the strings of a JSON body: read them, replace some, leave every other byte alone

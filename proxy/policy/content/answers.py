@@ -16,7 +16,7 @@ from typing import Final
 
 import re2
 
-from proxy.policy.content import facts, regex_tree
+from proxy.policy.content import escaped_answers, escapes, facts, regex_tree
 from proxy.policy.content.detector import Detector
 from proxy.policy.content.findings import Finding, Match, in_characters
 from proxy.policy.content.ruling import Ruling
@@ -26,6 +26,7 @@ from proxy.policy.content.vault import Vault
 MOST_HELD: Final = 16_384  # bytes of UTF-8
 _KEPT: Final = 512  # bytes still held when there were too many
 _CONTEXT: Final = 2  # characters before: a word's beginning, and a backslash that blanks what follows it
+_BOUNDS: Final = escaped_answers.Bounds(MOST_HELD, _KEPT)
 _MEMORY: Final = 64 << 20
 
 
@@ -54,9 +55,12 @@ class Inspection:
     part of the answer: the answer is to be cut, and the ruling says why.
     """
 
-    def __init__(self, watch: Watch, ruling: Ruling, vault: Vault) -> None:
-        """Nothing has passed yet. ``ruling`` is of the whole answer; ``vault`` makes its placeholders."""
-        self._watch, self._ruling, self._vault = watch, ruling, vault
+    def __init__(self, watch: Watch, ruling: Ruling, vault: Vault, *, within_json: bool | None = None) -> None:
+        """Nothing has passed yet. ``ruling`` is of the whole answer; ``vault`` makes its placeholders.
+
+        ``within_json``: the text is JSON source, as a tool call's arguments are.
+        """
+        self._watch, self._ruling, self._vault, self._within_json = watch, ruling, vault, within_json
         self._before = ""  # the last characters that have passed
         self._held = ""
 
@@ -64,21 +68,33 @@ class Inspection:
         """What may go to the caller now."""
         if self._ruling.is_denied:
             return ""
-        text = self._held + delta
-        return self._passed(text, blanked(self._before + text), last=False)
+        return self._passed(self._held + delta, last=False)
 
     def end(self) -> str:
         """What was held back, when the answer is over."""
         if self._ruling.is_denied or not self._held:
             return ""
-        return self._passed(self._held, blanked(self._before + self._held), last=True)
+        return self._passed(self._held, last=True)
 
-    def _passed(self, text: str, data: bytes, *, last: bool) -> str:
+    def _passed(self, text: str, *, last: bool) -> str:
+        source = self._before + text
+        if escapes.matter(source):
+            size, hits = escaped_answers.passing(self._watch, self._before, text, _BOUNDS, last=last)
+        else:
+            size, hits = self._plain(text, blanked(source), last=last)
+        if not size:
+            self._held = text
+            return ""
+        self._held, passed = text[size:], text[:size]
+        self._before = escaped_answers.context(self._before + passed, _CONTEXT)
+        return self._ruled(passed, hits)
+
+    def _plain(self, text: str, data: bytes, *, last: bool) -> tuple[int, list[Finding]]:
+        """How much passes of a text without escapes, in characters, and what was found in that."""
         start = len(self._before.encode("utf-8", "replace"))
         cut = len(data) if last else self._watch.begun(data[:-1] if text.endswith("\\") else data, start)
         if cut == start and len(data) - start <= MOST_HELD:
-            self._held = text
-            return ""
+            return 0, []
         matches = self._watch.scanner.matches(data, start)
         if not last:
             cut = _between(matches, cut)
@@ -89,10 +105,7 @@ class Inspection:
         ascii_only = len(data) == before + len(text)
         hits = hits if ascii_only else in_characters(hits, data)
         size = (cut if ascii_only else len(data[:cut].decode())) - before
-        hits = [Finding(hit.start - before, hit.end - before, hit.detector) for hit in hits]
-        self._held = text[size:]
-        self._before = (self._before + text[:size])[-_CONTEXT:]
-        return self._ruled(text[:size], hits)
+        return size, [Finding(hit.start - before, hit.end - before, hit.detector) for hit in hits]
 
     def _ruled(self, text: str, hits: list[Finding]) -> str:
         if not hits:
@@ -103,7 +116,8 @@ class Inspection:
         findings = [one for one in ruling.to_replace(hits) if end is None or one.start < end]
         if end is not None and findings and findings[-1].end > end:  # it overlaps what is denied: nothing of it passes
             end = findings.pop().start
-        return self._vault.redact(text if end is None else text[:end], findings, lasting=ruling.sides.lasting)
+        text = text if end is None else text[:end]
+        return self._vault.redact(text, findings, lasting=ruling.sides.lasting, within_json=self._within_json)
 
 
 def _between(matches: list[Match], cut: int) -> int:

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from typing import Final
 
 from proxy.domain.decision import Inspection
+from proxy.policy.content import long_texts
 from proxy.policy.content.answers import Watch
 from proxy.policy.content.choice import choose
 from proxy.policy.content.detector import Detector
 from proxy.policy.content.ruling import Looked, Ruling, Sides, sides_of
 from proxy.policy.content.scanner import Scanner
+from proxy.policy.content.slices import Slices
 
 REMEMBERED: Final = 256  # sets of wishes; rules with conditions make several
 
@@ -38,6 +40,19 @@ class Contents:
         findings = self._scanner.hits_all(texts, wanted)
         for hits in findings.values():
             ruling.note(hits)
+        return ruling.looked(findings)
+
+    def looking(
+        self, texts: Sequence[str | None], wishes: Sequence[Inspection], place: str = "prompt"
+    ) -> Slices[Looked]:
+        """As ``look``, in slices: for texts that are long together."""
+        sides, wanted = self._known(tuple(wishes), place)
+        ruling = Ruling(sides)
+        if not wanted:
+            return ruling.looked()
+        findings = yield from long_texts.hits_all(self._scanner, texts, wanted)
+        for hits in findings.values():
+            yield from ruling.noting(hits)
         return ruling.looked(findings)
 
     def ruling(self, wishes: Sequence[Inspection], place: str) -> Ruling:

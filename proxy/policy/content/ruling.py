@@ -14,7 +14,8 @@ from typing import Final
 import msgspec
 
 from proxy.domain.decision import Inspection
-from proxy.policy.content.findings import Finding, resolve
+from proxy.policy.content.findings import Finding, clusters, in_order, resolve
+from proxy.policy.content.slices import Slices, batches
 
 _ENFORCE: Final = "enforce"
 _NOTHING: Final[Mapping[int, tuple[Finding, ...]]] = MappingProxyType({})
@@ -70,6 +71,13 @@ class Ruling:
                 self._counts.setdefault(place, Counter()).update([hit.detector.full_name for hit in counted])
         self.is_denied = self.is_denied or self.first_denied(hits) is not None
 
+    def noting(self, hits: Sequence[Finding]) -> Slices[None]:
+        """As ``note``: what is counted of findings that overlap no others, these do not change."""
+        keys = yield from in_order(hits)
+        for near in batches(clusters(hits, keys)):
+            self.note([hit for cluster in near for hit in cluster])
+            yield None
+
     def first_denied(self, hits: Iterable[Finding]) -> int | None:
         """Where the first hit begins that ends the call; None without one."""
         return min([hit.start for hit in hits if hit.detector.full_name in self.sides.denied], default=None)
@@ -77,6 +85,15 @@ class Ruling:
     def to_replace(self, hits: Iterable[Finding]) -> tuple[Finding, ...]:
         """The findings that get a placeholder, none overlapping, in the order of the text."""
         return resolve([hit for hit in hits if hit.detector.full_name in self.sides.replaced])
+
+    def replacing(self, hits: Sequence[Finding]) -> Slices[list[Finding]]:
+        """As ``to_replace``."""
+        found: list[Finding] = []
+        keys = yield from in_order(hits)
+        for near in batches(clusters(hits, keys)):
+            found += self.to_replace([hit for cluster in near for hit in cluster])
+            yield None
+        return found
 
     def looked(self, findings: Mapping[int, tuple[Finding, ...]] = _NOTHING) -> Looked:
         """What was noted so far; ``findings`` are the hits by text, where somebody keeps them."""

@@ -9,7 +9,6 @@ blank, else the word after them would not begin where it does. A whole text is r
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Container, Iterator, Sequence
 from itertools import accumulate
@@ -25,7 +24,7 @@ from proxy.policy.content.pack import PACK
 from proxy.policy.content.placeholder import SHAPE
 
 _MEMORY: Final = 64 << 20  # bytes of RE2's automaton of all hints; far more than it comes to need
-_ESCAPED: Final = re.compile(rb"\\[ntr]")
+_ESCAPED: Final = (b"\\n", b"\\t", b"\\r")
 _BLOCK: Final = 4096  # bytes: a regex runs over so much around its hint, so that one hint in a long talk is cheap
 
 
@@ -57,8 +56,7 @@ class Scanner:
         if escapes.ESCAPE not in text:
             return found
         read = escapes.Read(text)
-        meant = [read.in_source(hit) for hit in self._hits(read.text, among)]
-        return list(dict.fromkeys((*meant, *[hit for hit in found if not read.cuts(hit)])))
+        return read.union(self._hits(read.text, among), found)
 
     def _hits(self, text: str, among: Container[int] | None) -> list[Finding]:
         data = blanked(text)
@@ -70,14 +68,12 @@ class Scanner:
 
         ``among``: only those detectors, by their place in ``detectors``.
         """
-        if not self.detectors or not (suspects := self._hints.Match(data)):
-            return []
-        return [
-            match
-            for index in suspects
-            if among is None or index in among
-            for match in self._matches(index, data, start)
-        ]
+        return [match for index in self.suspects(data, among) for match in self.matches_of(index, data, start)]
+
+    def suspects(self, data: bytes, among: Container[int] | None = None) -> list[int]:
+        """The detectors, by their place, that may match in a text that is ``blanked``: their hints are there."""
+        seen: list[int] = (self._hints.Match(data) if self.detectors else None) or []
+        return seen if among is None else [index for index in seen if index in among]
 
     def hits_all(
         self, texts: Sequence[str | None], among: Container[int] | None = None
@@ -88,16 +84,14 @@ class Scanner:
         What matches there may reach from one text into the next, so whatever it touches is then looked at by itself.
         """
         found: dict[int, tuple[Finding, ...]] = {}
-        for indexes, parts in _blocks(texts):
-            alone = len(parts) == 1
-            matches = [] if alone else self.matches(blanked("\n".join(parts)), 0, among)
-            escaped = [number for number, part in enumerate(parts) if escapes.ESCAPE in part]
-            for number in (0,) if alone else sorted({*_touched(parts, matches), *escaped}):
+        for indexes, parts in blocks(texts):
+            matches = [] if len(parts) == 1 else self.matches(blanked("\n".join(parts)), 0, among)
+            for number in touched(parts, matches):
                 if hits := self.hits(parts[number], among):
                     found[indexes[number]] = tuple(hits)
         return found
 
-    def _matches(self, index: int, data: bytes, begin: int) -> Iterator[Match]:
+    def matches_of(self, index: int, data: bytes, begin: int = 0) -> Iterator[Match]:
         """The matches of one detector. What must stand after a finding may stand before the next one as well."""
         detector, group, regex = self.detectors[index], self._groups[index], self._regexes[index]
         while (match := regex.search(data, begin)) is not None:
@@ -121,10 +115,13 @@ class Scanner:
 def blanked(text: str) -> bytes:
     """The text as RE2 reads it: as many bytes as in UTF-8, escaped line ends and tabs blank, lone surrogates masked."""
     data = text.encode("utf-8", "replace")
-    return _ESCAPED.sub(b"  ", data) if b"\\" in data else data
+    if b"\\" in data:
+        for escaped in _ESCAPED:
+            data = data.replace(escaped, b"  ")
+    return data
 
 
-def _blocks(texts: Sequence[str | None]) -> Iterator[tuple[list[int], list[str]]]:
+def blocks(texts: Sequence[str | None]) -> Iterator[tuple[list[int], list[str]]]:
     """Neighbouring texts, and their indexes."""
     indexes: list[int] = []
     parts: list[str] = []
@@ -141,12 +138,15 @@ def _blocks(texts: Sequence[str | None]) -> Iterator[tuple[list[int], list[str]]
         yield indexes, parts
 
 
-def _touched(parts: list[str], matches: list[Match]) -> set[int]:
-    """Which of the texts, joined by line ends, the matches stand in."""
+def touched(parts: list[str], matches: list[Match]) -> Sequence[int]:
+    """Which of the texts, joined by line ends, must be looked at by themselves: one of many, where matches stand in it."""
+    if len(parts) == 1:
+        return (0,)
+    escaped = [number for number, part in enumerate(parts) if escapes.ESCAPE in part]
     if not matches:
-        return set()
+        return escaped
     starts = list(accumulate((len(part.encode("utf-8", "replace")) + 1 for part in parts), initial=0))
-    touched: set[int] = set()
+    near = set(escaped)
     for match in matches:
-        touched.update(range(bisect_right(starts, match.start) - 1, bisect_left(starts, match.end)))
-    return touched & set(range(len(parts)))
+        near.update(range(bisect_right(starts, match.start) - 1, bisect_left(starts, match.end)))
+    return sorted(near & set(range(len(parts))))

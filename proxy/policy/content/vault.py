@@ -9,6 +9,7 @@ from typing import Final
 from proxy.policy.content.findings import Finding
 from proxy.policy.content.json_text import escaped, is_json, unescaped
 from proxy.policy.content.placeholder import CODE, CODE_LENGTH, placeholder
+from proxy.policy.content.slices import Slices, at_once, batches
 
 _CODES: Final = re.compile(rf"-(?=({CODE}{{{CODE_LENGTH}}}))")
 
@@ -55,23 +56,43 @@ class Vault:
         self._placeholders[label, value] = made
         return made
 
-    def redact(self, text: str, findings: Sequence[Finding], *, lasting: Container[str] = ()) -> str:
+    def redact(
+        self,
+        text: str,
+        findings: Sequence[Finding],
+        *,
+        lasting: Container[str] = (),
+        within_json: bool | None = None,
+    ) -> str:
         """The text with placeholders for the findings, which do not overlap and stand in its order.
 
         ``lasting``: full names of detectors whose values never come back. A value that stands in JSON source, such as a
-        tool call's arguments, is kept as what it means: so it is the same value, and placeholder, as in prose.
+        tool call's arguments, is kept as what it means: so it is the same value, and placeholder, as in prose. Of a piece
+        of JSON nobody can tell but who knows, by ``within_json``.
         """
-        if not findings:
-            return text
-        within_json = is_json(text)
+        work = self.redacting(text, findings, lasting=lasting, within_json=within_json)
+        return at_once(work) if findings else text
+
+    def redacting(
+        self,
+        text: str,
+        findings: Sequence[Finding],
+        *,
+        lasting: Container[str] = (),
+        within_json: bool | None = None,
+    ) -> Slices[str]:
+        """As ``redact``."""
+        within_json = is_json(text) if within_json is None else within_json
         parts: list[str] = []
         done = 0
-        for found in findings:
-            value = text[found.start : found.end]
-            value = unescaped(value) if within_json else value
-            made = self.put(found.detector.label, value, lasts=found.detector.full_name in lasting)
-            parts += (text[done : found.start], made)
-            done = found.end
+        for some in batches(findings):
+            for found in some:
+                value = text[found.start : found.end]
+                value = unescaped(value) if within_json else value
+                made = self.put(found.detector.label, value, lasts=found.detector.full_name in lasting)
+                parts += (text[done : found.start], made)
+                done = found.end
+            yield None
         return "".join((*parts, text[done:]))
 
     def is_in(self, data: bytes) -> bool:

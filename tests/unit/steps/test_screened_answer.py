@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import gzip
 import json
+import time
 import zlib
 from collections.abc import Sequence
 
@@ -16,13 +18,14 @@ from proxy.domain.decision import Decision, Inspection
 from proxy.domain.errors import ContentRefused
 from proxy.policy.content.contents import Contents
 from proxy.policy.content.pack import PACK
+from proxy.policy.content.slices import at_once
 from proxy.policy.content.vault import Vault
 from proxy.steps.screened import Edited, Screened
-from proxy.steps.screened_answer import AnswerScreen, screen_of
+from proxy.steps.screened_answer import AnswerScreen, Passed, screen_of
 from proxy.steps.screened_stream import StreamScreen, reads_whole, stream_screen_of
 from proxy.steps.visit import Plan, Visit
 from tests.support.contents import KEY, MAIL, make_wish
-from tests.support.plans import Recorder, make_call, make_plan, make_visit, make_world
+from tests.support.plans import NoonClock, Recorder, make_call, make_plan, make_visit, make_world
 
 CONTENTS = Contents(PACK, streamed=PACK)
 DENY = make_wish(places=("answer",))
@@ -77,12 +80,47 @@ def test_without_rules_and_values_there_is_no_screen() -> None:
     assert screen_of(make_world(), visit, dataclasses.replace(plan, screened=seen)) is None
 
 
+class Ticking(NoonClock):
+    """A clock that goes on."""
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+
+def test_a_short_answer_that_is_compressed_is_looked_through_while_others_are_served() -> None:
+    body = gzip.compress(json.dumps({"text": f"{MAIL}, " * 9000}).encode())
+    assert len(body) < 4096
+    turns: list[int] = []
+
+    async def others() -> None:
+        while True:
+            turns.append(1)
+            await asyncio.sleep(0)
+
+    async def main() -> Passed:
+        _, visit, plan, gauge = stage(MASK)
+        world = make_world(gauge)
+        world.clock = Ticking()
+        screen = screen_of(world, visit, plan)
+        assert screen is not None
+        beside = asyncio.create_task(others())
+        try:
+            return await screen.passed(Answer(coding=b"gzip"), body)
+        finally:
+            beside.cancel()
+
+    passed = asyncio.run(main())
+    assert MAIL.encode() not in passed.body
+    assert passed.is_unpacked
+    assert turns
+
+
 def test_values_come_back_as_json_has_them_and_other_bytes_stay() -> None:
     vault, made = filled()
     quoted = vault.put("NOTE", 'a "b"\n\\')
     body = json.dumps({"id": made, "text": f"to {made}", "arguments": json.dumps({"x": quoted})}, indent=3).encode()
     screen, *_ = stage(vault=vault)
-    passed = screen.whole(Answer(), body)
+    passed = at_once(screen.whole(Answer(), body))
     told = json.loads(passed.body)
     assert (told["id"], told["text"]) == (made, f"to {MAIL}")
     assert json.loads(told["arguments"]) == {"x": 'a "b"\n\\'}
@@ -92,15 +130,15 @@ def test_values_come_back_as_json_has_them_and_other_bytes_stay() -> None:
 def test_an_answer_without_anything_of_ours_is_the_same_object() -> None:
     body = b'{"text": "hello EMAIL-000000"}'
     for screen in (stage(vault=filled()[0])[0], stage(DENY, MASK)[0]):
-        assert screen.whole(Answer(), body).body is body
+        assert at_once(screen.whole(Answer(), body)).body is body
 
 
 def test_what_the_model_wrote_is_looked_at_and_the_callers_own_values_come_back() -> None:
     vault, made = filled()
     screen, *_ = stage(MASK, vault=vault)
-    text = json.loads(screen.whole(Answer(), json.dumps({"text": f"{made} or eve@other.example"}).encode()).body)[
-        "text"
-    ]
+    text = json.loads(
+        at_once(screen.whole(Answer(), json.dumps({"text": f"{made} or eve@other.example"}).encode())).body
+    )["text"]
     assert text.startswith(f"{MAIL} or EMAIL-")
     assert "eve@other.example" not in text
 
@@ -109,12 +147,12 @@ def test_what_the_model_wrote_is_looked_at_and_the_callers_own_values_come_back(
 def test_a_packed_answer_is_unpacked_where_something_changes(coding: bytes, pack: type[bytes]) -> None:
     screen, *_ = stage(DENY, MASK)
     same, changed = pack(b'{"text": "hi"}'), pack(json.dumps({"text": MAIL}).encode())
-    assert screen.whole(Answer(coding=coding), same)[::2] == (same, False)
-    body, _, is_unpacked = screen.whole(Answer(coding=coding), changed)
+    assert at_once(screen.whole(Answer(coding=coding), same))[::2] == (same, False)
+    body, _, is_unpacked = at_once(screen.whole(Answer(coding=coding), changed))
     assert is_unpacked
     assert json.loads(body)["text"].startswith("EMAIL-")
     with pytest.raises(ContentRefused):
-        screen.whole(Answer(coding=coding), pack(KEY.encode()))
+        at_once(screen.whole(Answer(coding=coding), pack(KEY.encode())))
 
 
 @pytest.mark.parametrize(
@@ -125,16 +163,18 @@ def test_what_cannot_be_read_is_withheld_by_a_rule_in_force_and_passes_where_onl
     answer: Answer, body: bytes
 ) -> None:
     with pytest.raises(ContentRefused, match="cannot be read here"):
-        stage(DENY)[0].whole(answer, body)
-    assert stage(vault=filled()[0])[0].whole(answer, body).body is body
-    warned = stage(msgspec.structs.replace(DENY, mode="warn"))[0].whole(answer, body)
+        at_once(stage(DENY)[0].whole(answer, body))
+    assert at_once(stage(vault=filled()[0])[0].whole(answer, body)).body is body
+    warned = at_once(stage(msgspec.structs.replace(DENY, mode="warn"))[0].whole(answer, body))
     assert "would refuse" in warned.plan.decision.warnings[0].text
-    assert stage(msgspec.structs.replace(DENY, mode="audit"))[0].whole(answer, body).plan.decision.warnings == ()
+    assert (
+        at_once(stage(msgspec.structs.replace(DENY, mode="audit"))[0].whole(answer, body)).plan.decision.warnings == ()
+    )
 
 
 def test_media_are_not_looked_through() -> None:
     body = b"\xff\0" + KEY.encode()
-    assert stage(DENY)[0].whole(Answer(b"Image/PNG"), body).body is body
+    assert at_once(stage(DENY)[0].whole(Answer(b"Image/PNG"), body)).body is body
     screen, _, plan, _ = stage(DENY)
     assert stream_screen_of(screen, plan, Answer(b"audio/mpeg")) is None
 
@@ -145,12 +185,12 @@ def test_findings_are_counted_in_every_mode_and_refuse_in_one(mode: str) -> None
     body = json.dumps({"a": KEY}).encode()
     if mode == "enforce":
         with pytest.raises(ContentRefused) as refused:
-            screen.whole(Answer(), body)
+            at_once(screen.whole(Answer(), body))
         assert KEY not in refused.value.message
         assert visit.decision is not None
         assert visit.decision.denied_by == "org/no-secrets"
     else:
-        assert bool(screen.whole(Answer(), body).plan.decision.warnings) == (mode == "warn")
+        assert bool(at_once(screen.whole(Answer(), body)).plan.decision.warnings) == (mode == "warn")
     assert gauge.said == [("org/no-secrets", (mode, "answer", "secrets.aws-access-key", 1))]
 
 

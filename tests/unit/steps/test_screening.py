@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import json
 from typing import Any, cast
@@ -24,7 +25,7 @@ from proxy.policy.rule import Mode, PolicySet
 from proxy.policy.terms import Inspect
 from proxy.steps.generation import Generation
 from proxy.steps.planning import plan_of
-from proxy.steps.screening import screened, unnamed
+from proxy.steps.screening import NotLookedYet, looked_through, screened, unnamed
 from proxy.steps.upload import Upload
 from proxy.steps.upload_heard import Heard, NotReadYet
 from proxy.steps.visit import Plan, Visit
@@ -194,6 +195,57 @@ def test_a_denied_prompt_is_refused_before_anything_is_held_with_words_and_witho
     assert error.policy is not None
     assert (error.policy.rule, error.policy.owner) == ("org/0", "security@acme.example")
     assert MAIL not in repr(error.__dict__)
+
+
+class Hours:
+    """A clock on which every look takes an hour."""
+
+    def __init__(self) -> None:
+        self.at = 0.0
+
+    def now(self) -> float:
+        return self.at
+
+    def monotonic(self) -> float:
+        self.at += 3600
+        return self.at
+
+
+def test_a_long_prompt_is_looked_through_while_others_are_served_to_the_same_end() -> None:
+    body = json.dumps({"model": "m", "messages": [{"role": "user", "content": f"{MAIL}, " * 900}] * 3}).encode()
+    at_once, match = at("/v1/chat/completions")
+    ask = match.dialect.understand(match, body, "", {})
+    whole = screened(Recorder(), at_once, make_call(), ask, deciding(MASK))
+    visit, gauge = at("/v1/chat/completions")[0], Recorder()
+    with pytest.raises(NotLookedYet) as told:
+        screened(gauge, visit, make_call(), ask, deciding(MASK), Hours())
+    assert (visit.screened, gauge.said) == (None, [])
+    asyncio.run(looked_through(gauge, visit, told.value, asyncio.Lock()))
+    seen = screened(gauge, visit, make_call(), ask, deciding(MASK), Hours())
+    assert whole is not None
+    assert seen is not None
+    assert seen.sent.ask.body == whole.sent.ask.body != body
+    assert seen.looked.counts == whole.looked.counts == ((2700,),)
+    assert MAIL.encode() not in seen.sent.ask.body
+
+
+def test_a_short_prompt_waits_for_nobody_whatever_stands_in_it() -> None:
+    visit, match = at("/v1/chat/completions")
+    body = json.dumps({"model": "m", "messages": [{"role": "user", "content": f"{MAIL}, " * 100}]}).encode()
+    ask = match.dialect.understand(match, body, "", {})
+    assert screened(Recorder(), visit, make_call(), ask, deciding(MASK), Hours()) is not None
+
+
+def test_an_upload_is_looked_through_while_others_are_served_as_any_long_prompt() -> None:
+    visit, match = at("/v1/chat/completions")
+    visit.upload, visit.heard = cast("Upload", object()), Heard([f"{MAIL}, " * 900])
+    ask, wish = Ask(match.endpoint, "m", b""), deciding(make_wish(find=("pii",)))  # nothing of an upload is in the ask
+    with pytest.raises(NotLookedYet) as told:
+        screened(Recorder(), visit, make_call(), ask, wish, Hours())
+    asyncio.run(looked_through(Recorder(), visit, told.value, asyncio.Lock()))
+    seen = screened(Recorder(), visit, make_call(), ask, wish, Hours())
+    assert seen is not None
+    assert seen.looked.counts == ((900,),)
 
 
 LEFT = Heard(unread="too much", is_left=True)

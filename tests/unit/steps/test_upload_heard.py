@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 
@@ -76,7 +77,10 @@ async def test_json_that_passes_is_changed_in_its_strings_alone(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("body", "content_type", "unread"),
     [
-        (b"\x89PNG\0\xff", "image/png", ""),
+        (b"\x89PNG\r\n\x1a\n\0\xff", "image/png", ""),
+        (b"RIFF\0\0\0\0WAVEfmt \xff", "audio/wav", ""),
+        ("{}".encode("utf-16"), "image/png", "it is not the media that its Content-Type says"),
+        (gzip.compress(b"{}", mtime=0), "audio/mpeg", "it is not the media that its Content-Type says"),
         (b"\x89PNG\0\xff", "application/octet-stream", "it is neither JSON nor text"),
         (b"%PDF\xff\0", "application/pdf", "it is neither JSON nor text"),
         (b"a=b%40c.example", "application/x-www-form-urlencoded; charset=utf-8", "its text is percent-encoded"),
