@@ -282,7 +282,7 @@ def test_a_revision_of_git_is_compared_with_the_folder(proxy: RunningProxy) -> N
         subprocess.run(["git", *identity, *words], cwd=proxy.home, check=True, capture_output=True)
     done = diff(proxy, None, sides="HEAD..")
     assert done.stdout.startswith("HEAD (")
-    assert "Nothing would change for these calls." in done.stdout
+    assert "Nothing would change for these calls" in done.stdout
 
 
 def test_policies_that_cannot_be_loaded_are_told_with_their_line(proxy: RunningProxy) -> None:

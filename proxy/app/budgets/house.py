@@ -69,7 +69,7 @@ def enter(config: Path, environ: Mapping[str, str]) -> Path:
     if not (state / JOURNAL).exists():
         raise Shut(
             f"there is no {state / JOURNAL}, so no proxy has run with this state folder. Run this where the proxy runs "
-            f"(in its container: podman exec NAME tallygate budget …), or start it by `tallygate serve`"
+            f"(in its container: podman exec NAME tallygate …), or start it by `tallygate serve`"
         )
     return state
 

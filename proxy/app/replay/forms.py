@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from proxy.app.replay.bearing import is_felt
 from proxy.domain.decision import Obligation
 from proxy.domain.meter import Charge, MeterKind, Unit
 from proxy.policy.draws import Amounts, draw
@@ -38,23 +39,26 @@ class Watched(NamedTuple):
 class Form(NamedTuple):
     """The meters of a call in their periods. ``held`` and ``final`` say which of its amounts each of them takes."""
 
+    wishes: tuple[Obligation, ...]  # that are felt; the others are not held
     since_us: int
     until_us: int
     drawn: list[Any]
     charged: list[Any]
     held: tuple[int, ...]
     final: tuple[int, ...]
+    money: tuple[int, ...]  # which amounts budgets take, those in audit too
     may_turn: bool  # a refusal may send the call elsewhere
     watched: tuple[Watched, ...]
 
 
 class Rows(NamedTuple):
-    """What a call holds and is settled with; ``amounts`` in the order of its obligations."""
+    """What a call holds and is settled with; ``amounts`` in the order of ``form.wishes``."""
 
     form: Form
     draws: bytes
     charges: bytes
     amounts: list[int]
+    most_nusd: int  # the most money that a budget holds
 
 
 class Forms:
@@ -73,22 +77,29 @@ class Forms:
         expected, ceiling = amounts.expected_nusd, amounts.ceiling_nusd
         tokens = amounts.expected_tokens
         have = (min(expected, _MOST), min(expected if ceiling is None else ceiling, _MOST), min(tokens, _MOST), 1)
+        most = max([have[column] for column in form.money], default=0)
+        if not form.wishes:
+            return Rows(form, b"", b"", [], most)
         held = [have[column] for column in form.held]
         drawn, charged = form.drawn.copy(), form.charged.copy()
         drawn[_AMOUNT::_DRAW] = held
         charged[_AMOUNT::_CHARGE] = [final[column] for column in form.final]
-        return Rows(form, _encode(drawn), _encode(charged), held)
+        return Rows(form, _encode(drawn), _encode(charged), held, most)
 
-    def _made(self, wishes: tuple[Obligation, ...], at_us: int) -> Form:
+    def _made(self, asked: tuple[Obligation, ...], at_us: int) -> Form:
+        wishes = tuple([wish for wish in asked if is_felt(wish)])
         draws = [draw(wish, self._org, _TELLING, at_us) for wish in wishes]
+        every = [draw(wish, self._org, _TELLING, at_us) for wish in asked if wish.unit is Unit.NUSD]
         charges = [Charge(one.key, one.kind, 0, one.interval_us, one.period_end) for one in draws]
         form = Form(
-            since_us=max([one.period_start * _MICRO for one in draws]),
-            until_us=min([one.period_end * _MICRO or _FOREVER_US for one in draws]),
+            wishes=wishes,
+            since_us=max([one.period_start * _MICRO for one in draws], default=0),
+            until_us=min([one.period_end * _MICRO or _FOREVER_US for one in draws], default=_FOREVER_US),
             drawn=_decode(pack_draws(draws)),
             charged=_decode(pack_charges(charges)),
             held=tuple([_COLUMNS[one.amount] for one in draws]),
             final=tuple([_FINAL[one.unit] for one in draws]),
+            money=tuple({_COLUMNS[one.amount] for one in every}),
             may_turn=True in [wish.enforce and wish.when_spent == "route" for wish in wishes],
             watched=tuple([
                 Watched(place, _told_from(wish)) for place, wish in enumerate(wishes) if wish.mode != "audit"
@@ -96,13 +107,8 @@ class Forms:
         )  # fmt: skip
         if len(self._known) >= _KEPT:
             self._known.clear()
-        self._known[wishes] = form
+        self._known[asked] = form
         return form
-
-
-def most_nusd(rows: Rows, wishes: tuple[Obligation, ...]) -> int:
-    """The most money that is held."""
-    return max([amount for wish, amount in zip(wishes, rows.amounts, strict=True) if wish.unit is Unit.NUSD], default=0)
 
 
 def _told_from(wish: Obligation) -> int:

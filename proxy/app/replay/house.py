@@ -53,4 +53,8 @@ class House:
         texts = policy_texts(folder)
         reading = Reading(settings, self.directory, texts, self._every_upstream, name, Fingerprint({}))
         loaded = loaded_policies(reading, self._table, time.time())
-        return policy_of(reading, loaded, lambda family, model: bool(self.routes.candidates(family, model)))
+        return policy_of(reading, loaded, self.serves)
+
+    def serves(self, family: str, model: str) -> bool:
+        """Whether some upstream of a family has a model."""
+        return bool(self.routes.candidates(family, model))

@@ -39,6 +39,13 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     is_timed: bool  # some of them hold for a while only
     is_running: bool  # the old one is in force, so that it can be compared with what happened
 
+    def unmoved(self) -> str:
+        """What to say where no outcome differs: rules that a replay cannot follow may still be other ones."""
+        blind = sorted({rule.verb for rule in self.rules.values()} & {"cache", "inspect"})
+        if not blind:
+            return "Nothing would change for these calls."
+        return f"Nothing would change for these calls, as far as can be told without {' and '.join(blind)} rules."
+
     def limits(self) -> Iterator[str]:
         """What a replay cannot know, of these rules and these calls."""
         for reason, count in self.left.items():

@@ -12,7 +12,7 @@ from heapq import heappop, heappush
 from itertools import islice
 from typing import Final
 
-from proxy.app.replay.forms import Forms, Rows, most_nusd
+from proxy.app.replay.forms import Forms, Rows
 from proxy.app.replay.outcome import Outcome
 from proxy.app.replay.planning import Planned, Planner, outcome_of
 from proxy.app.replay.recorded import Recorded
@@ -21,6 +21,7 @@ from proxy.policy.levels import Reading, reroute, warnings
 from proxy.stores.virtual_batch import HOLD, SETTLE, TURN, Step, VirtualBatch
 
 BATCH: Final = 256  # calls
+_FEWEST: Final = 8  # steps that are sent at once where many turn
 _MICRO: Final = 1_000_000
 _REFUSED: Final = 0
 
@@ -46,6 +47,10 @@ class _Held:
         self.step.kind = TURN if self.rows.form.may_turn else HOLD
         self.step.rows = self.rows.draws
         self.ended.rows = self.rows.charges
+
+    def outcome(self, warned: tuple[str, ...] = ()) -> Outcome:
+        """Admitted as planned. ``warned``: the rules whose meters tell its caller something."""
+        return outcome_of(self.planned, warned, self.rows.most_nusd)
 
 
 class Run:
@@ -77,12 +82,13 @@ class Run:
             planned = self._planner.plan(call)
             if isinstance(planned, Outcome):
                 found.append(planned)
-            elif not planned.decision.obligations:
-                found.append(outcome_of(planned))
+                continue
+            held = _Held(call, at_us, place)
+            held.wants(planned, self._forms)
+            if not held.rows.form.wishes:
+                found.append(held.outcome())
             else:
                 found.append(None)
-                held = _Held(call, at_us, place)
-                held.wants(planned, self._forms)
                 waiting[held.step] = held
                 steps.append(held.step)
                 heappush(self._running, held.ended)
@@ -90,11 +96,13 @@ class Run:
         return [one for one in found if one is not None]
 
     def _take(self, steps: Sequence[Step], waiting: dict[Step, _Held], found: list[Outcome | None]) -> None:
-        begin = 0
+        begin, size = 0, len(steps)
         while begin < len(steps):
-            said = self._meters.run(steps[begin:])
+            said = self._meters.run(steps[begin : begin + size])
             made = steps[begin : begin + len(said)]
             begin += len(said)
+            # What lies behind a turn was sent for nothing: after one, a little more than came before it is sent.
+            size = max(_FEWEST, 2 * len(said))
             for step, reply in zip(made, said, strict=True):
                 if step.kind == SETTLE:
                     continue
@@ -107,22 +115,20 @@ class Run:
         """What came of a hold; None where the call goes another way, for which it must hold anew."""
         planned = held.planned
         if reply[0] != _REFUSED:
-            return outcome_of(planned, _told(held, reply), most_nusd(held.rows, planned.decision.obligations))
+            return held.outcome(_told(held, reply))
         over = [one for one in _readings(held, reply) if one.level.over]
         if held.step.kind == TURN and (spent := reroute(over) - planned.spent):
             again = self._planner.plan(held.call, planned.spent | spent)
             if isinstance(again, Outcome):
                 return again
             held.wants(again, self._forms)
-            return None if again.decision.obligations else outcome_of(again)
+            return None if held.rows.form.wishes else held.outcome()
         return Outcome(refused_by=next(one.wish.rule for one in over if one.wish.enforce))
 
 
 def _readings(held: _Held, reply: Sequence[int]) -> Iterator[Reading]:
     """The meters as they stood when the call was to be held on them."""
-    for wish, amount, at in zip(
-        held.planned.decision.obligations, held.rows.amounts, range(2, len(reply), 3), strict=True
-    ):
+    for wish, amount, at in zip(held.rows.form.wishes, held.rows.amounts, range(2, len(reply), 3), strict=True):
         yield Reading(wish, amount, Level(reply[at] == 1, reply[at + 1], reply[at + 2]))
 
 

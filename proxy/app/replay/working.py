@@ -16,6 +16,7 @@ from typing import IO, Final
 
 import msgspec
 
+from proxy.app.replay.bearing import bearing
 from proxy.app.replay.framing import receive, send
 from proxy.app.replay.house import House
 from proxy.app.replay.outcome import Outcome
@@ -86,7 +87,8 @@ def work(told: IO[bytes], tells: IO[bytes]) -> None:
 
 def _replay(told: IO[bytes], tells: IO[bytes], task: Work, house: House, policy: Policy, engine: Engine) -> None:
     org = house.directory.org
-    run = Run(Planner(policy, Scales(house.routes, house.prices)), VirtualBatch(engine.socket, org), org)
+    planner = Planner(bearing(policy.said, house.serves), Scales(house.routes, house.prices))
+    run = Run(planner, VirtualBatch(engine.socket, org), org)
     rules = [
         KnownRule(rule.id, rule.verb, rule.mode.name.lower(), rule.place, rule.owner) for rule in policy.said.rules
     ]

@@ -35,7 +35,7 @@ def _lines(report: Report) -> Iterator[str]:
         ]  # fmt: skip
         yield from _table(("", "calls", "share", "people", "worth", "change of cost"), rows)
     elif report.tally.calls:
-        yield "**Nothing would change for these calls.**"
+        yield f"**{report.unmoved()}**"
     for kind, found in changed:
         yield ""
         yield from _details(report, kind, found)

@@ -28,7 +28,7 @@ def show(report: Report) -> None:
         console.print(Text(told))
     changed = [(kind, found) for kind, found in report.tally.changed.items() if found.whole.calls]
     if not changed and report.tally.calls:
-        console.print(Text("Nothing would change for these calls.", style="green"))
+        console.print(Text(report.unmoved(), style="green"))
     for kind, found in changed:
         console.print()
         console.print(_title(report, kind, found))
