@@ -81,6 +81,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     why: tuple[str, ...] = ()  # the same in plain words, with what other rules said; not kept of every call in a flood
     edits: tuple[str, ...] = ()
     cache: str = "miss"  # off | miss | refresh | bypass | shadow-hit | hit | near | coalesced | verify
+    cache_reason: str = ""  # as `x-tally-cache-reason` said: why it was not looked for, not found, or not used
     saved_nusd: int = 0  # what this call would have cost, had its answer not been reused
     saved_input: int = 0  # tokens that it would have used
     saved_output: int = 0

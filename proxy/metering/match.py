@@ -18,6 +18,7 @@ _COMPACT_DATE: Final = re.compile(r"-(20\d{2})(\d{2})(\d{2})(?=-|:|$)")
 _GEOGRAPHY: Final = re.compile(r"[a-z]{2}(?:-gov|ac)?\.(?=[a-z0-9-]+\.)")  # eu., apac., us-gov. before vendor and model
 _SOLD_AS: Final = re.compile(r"(?:global|[a-z]{2}(?:-gov|ac)?)\.[a-z0-9-]+\.")
 _LATEST: Final = re.compile(r"[-@:]latest\Z")
+_AT_DATE: Final = re.compile(r"@(?=20\d{6}\Z)")  # Vertex AI's way of writing what Anthropic ends in "-20250929"
 _VERSION: Final = re.compile(  # a lone digit is a new model's: claude-opus-4-1 is not claude-opus-4
     r"(?:[-@:](?:\d[\d.]+|v\d+|latest|preview)|:\d)*"
 )
@@ -92,7 +93,7 @@ def is_version(asked: str, served: str) -> bool:
     """
     if is_same(asked, served):
         return True
-    wanted = _LATEST.sub("", _without_arn(asked).rpartition("/")[2].lower())
+    wanted = _AT_DATE.sub("-", _LATEST.sub("", _without_arn(asked).rpartition("/")[2].lower()))
     given = _without_arn(served).rpartition("/")[2].lower()
     return given.startswith(wanted) and _VERSION.fullmatch(given, len(wanted)) is not None
 

@@ -71,6 +71,9 @@ class Permits(Protocol):
     def take(self, upstreams: Sequence[Upstream]) -> Permit | None:
         """Leave to ask the first of these that takes a call at once; None where all are full or left alone."""
 
+    def free(self, upstreams: Sequence[Upstream]) -> Upstream | None:
+        """Whom ``take`` would give leave for now; nothing is taken."""
+
     async def wait(self, upstreams: Sequence[Upstream]) -> Permit:
         """Leave to ask one of these, after a wait in its queue, or although it is throttled when nobody else is left.
 

@@ -9,6 +9,7 @@ from proxy.domain.decision_id import Sought
 from proxy.domain.errors import CallError
 from proxy.domain.meter import Hold
 from proxy.domain.notice import Telling
+from proxy.domain.principal import Principal
 from proxy.domain.row import Row
 from proxy.domain.upstream import Upstream
 
@@ -47,6 +48,9 @@ class Gauge(Protocol):
 
     def kept(self, why: str) -> None:
         """An answer was kept for repeats; ``why`` it was not, else."""
+
+    def forgotten(self, who: Principal, name: str) -> None:
+        """Somebody took a stored answer of this name away from all who share it."""
 
     def began(self) -> None: ...
     def ended(self) -> None: ...

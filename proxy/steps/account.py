@@ -12,10 +12,11 @@ import msgspec
 
 from proxy.domain.decision import Decision
 from proxy.domain.errors import PolicyNote
-from proxy.domain.row import REDACTED, Outcome, Row
+from proxy.domain.row import REDACTED, VERIFY, Outcome, Row
 from proxy.policy.decide import decide
 from proxy.policy.explain import explain
 from proxy.policy.facts import Facts
+from proxy.steps.cache_status import MISS, OFF_WORD
 from proxy.steps.generation import Generation
 
 THEN = "As it was decided."
@@ -83,7 +84,7 @@ def account(row: Row, generation: Generation | None, user: str) -> DecisionView:
         used=note.used,
         resets_at=note.resets_at,
         owner=note.owner,
-        why=(*(row.why or (explain(again) if again else _in_short(row))), *_masked(row)),
+        why=(*(row.why or (explain(again) if again else _in_short(row))), *_masked(row), *_cached(row)),
         note=THEN if row.why else AGAIN if again else SHORT if row.refused else OLD if row.decision else NEVER,
     )
 
@@ -104,6 +105,13 @@ def _in_short(row: Row) -> tuple[str, ...]:
 def _masked(row: Row) -> tuple[str, ...]:
     """That a rule masked, without what: findings are written down nowhere."""
     return ("masked   the prompt was redacted before it was sent",) if REDACTED in row.edits else ()
+
+
+def _cached(row: Row) -> tuple[str, ...]:
+    """What became of it at the cache, where that says more than that it was asked."""
+    if row.cache in (OFF_WORD, VERIFY) or (row.cache == MISS and not row.cache_reason):
+        return ()
+    return (f"cache    {row.cache}" + (f" ({row.cache_reason})" if row.cache_reason else ""),)
 
 
 def _again(row: Row, generation: Generation, user: str) -> Decision | None:

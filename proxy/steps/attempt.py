@@ -27,7 +27,7 @@ from proxy.steps.failure import failed, goes_on, retry_after_s, verdict
 from proxy.steps.holding import Taken, secure
 from proxy.steps.limit_headers import Pairs
 from proxy.steps.outgrowing import Outgrowing, can_outgrow
-from proxy.steps.reading_on import MOST_S, read_while
+from proxy.steps.reading_on import read_on
 from proxy.steps.reckoning import Bill, Reckoning, Uncounted
 from proxy.steps.recording import Recording
 from proxy.steps.refusal import used_up
@@ -249,21 +249,24 @@ class Attempt:
         return isinstance(error, CallError) and goes_on(error)
 
     def _worth_draining(self, error: BaseException | None) -> bool:
-        left = isinstance(error, ClientGone | asyncio.CancelledError)
-        return left and self._is_wanted() and self._asking.is_sent and not self._is_read
+        """Whether its answer may be worth reading without a caller."""
+        if not isinstance(error, ClientGone | asyncio.CancelledError) or not self._asking.is_sent or self._is_read:
+            return False
+        return self._owed_s() > 0 or (self._recording is not None and not self._recording.is_over)
 
-    def _is_wanted(self) -> bool:
-        """Whether its answer is worth reading without a caller."""
-        is_awaited = self._recording is not None and self._recording.is_wanted
-        return is_awaited or (self._plan.upstream.on_disconnect == "drain" and self._asking.outlives)
+    def _owed_s(self) -> float:
+        """How long an answer is read whose caller has left, even though nobody waits for it."""
+        upstream = self._plan.upstream
+        return upstream.drain_s if upstream.on_disconnect == "drain" and self._asking.outlives else 0.0
+
+    async def _is_awaited(self) -> bool:
+        return self._recording is not None and await self._recording.is_wanted()
 
     async def _drain_then_book(self, error: BaseException | None) -> None:
         """Read on for a caller who left, where the provider bills anyway, or others wait for the answer."""
-        upstream = self._plan.upstream
         try:
-            with suppress(TimeoutError, CallError):  # what was reported until then is booked
-                async with asyncio.timeout(upstream.drain_s if upstream.on_disconnect == "drain" else MOST_S):
-                    await read_while(self._is_wanted, self._read_on())
+            with suppress(CallError):  # what was reported until then is booked
+                await read_on(self._owed_s(), self._is_awaited, self._read_on())
         finally:
             self._leave(error)
 

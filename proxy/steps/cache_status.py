@@ -18,8 +18,8 @@ SHADOW: Final = "shadow-hit"  # would have been answered
 REFRESH: Final = "refresh"  # a stored answer was not wanted
 
 _REUSED: Final = frozenset({HIT, NEAR, COALESCED})
-# RFC 9211, 2.2: why it went forward. What we only count did not go through the cache.
-_FORWARD: Final = {MISS: "miss", BYPASS: "bypass", REFRESH: "request", SHADOW: "bypass"}
+# RFC 9211, 2.2: why it went forward, by result or reason. What we only count did not go through the cache.
+_FORWARD: Final = {MISS: "miss", BYPASS: "bypass", REFRESH: "request", SHADOW: "bypass", "stale": "stale"}
 
 
 class CacheStatus(msgspec.Struct, frozen=True):
@@ -73,7 +73,7 @@ def _member(status: CacheStatus, *, is_stored: bool) -> str:
     elif status.is_reused:
         parts += ["hit", f"ttl={int(status.ttl_s)}"]
     else:
-        parts.append(f"fwd={_FORWARD[status.result]}")
+        parts.append(f"fwd={_FORWARD.get(status.reason) or _FORWARD[status.result]}")
         if is_stored:
             parts.append("stored")
     if status.key:

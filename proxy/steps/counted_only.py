@@ -9,11 +9,13 @@ from proxy.ports import Answers
 class CountedOnly:
     """Satisfies ``recording.Keeper``: nobody waits, and nobody is given anything."""
 
-    is_wanted = False
-
     def __init__(self, answers: Answers, key: CacheKey) -> None:
         self._answers = answers
         self._key = key
+
+    async def is_wanted(self) -> bool:
+        """Nobody waits."""
+        return False
 
     def deposit(self, entry: Entry) -> None:
         """Remember that there was an answer."""

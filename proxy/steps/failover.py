@@ -19,9 +19,11 @@ from proxy.ports import Permit
 from proxy.steps.ahead import Ahead, as_missed
 from proxy.steps.attempt import Attempt
 from proxy.steps.detour import Elsewhere, GivesWay, Way
+from proxy.steps.drawing import draw_of
 from proxy.steps.failure import as_told, goes_on, is_refusal
 from proxy.steps.order import order
 from proxy.steps.planning import plan_of, sent_elsewhere
+from proxy.steps.screening import NotLookedYet, looked_through
 from proxy.steps.upload_heard import Heard, NotReadYet, hear
 from proxy.steps.visit import Plan, Visit
 from proxy.steps.world import World
@@ -31,9 +33,10 @@ Forward = Callable[[Visit, Plan, Attempt], Awaitable[None]]
 
 async def serve(world: World, visit: Visit, match: Match, call: Call, ask: Ask, forward: Forward) -> None:
     """Have ``forward`` make attempts until one stands. Raises what the caller is told: why the last one failed."""
-    session = ask.session or call.request_id
     way = Way(
-        visit, _first_model(world, visit, call, ask), lambda model: order(_candidates(visit, match, model), session)
+        visit,
+        _first_model(world, visit, call, ask),
+        lambda model: _in_order(world, visit, call, ask, _candidates(visit, match, model)),
     )
     number = 1
     failure: CallError | None = None
@@ -100,11 +103,13 @@ async def _hear(world: World, visit: Visit, *, may_wait: bool) -> Heard:
 async def _plan(world: World, visit: Visit, call: Call, ask: Ask, permit: Permit, number: int) -> Plan:
     """The plan of an attempt at the permit's upstream, which is given back when there can be none."""
     try:
-        try:
-            return as_missed(visit, plan_of(world, visit, call, ask, permit.upstream, number))
-        except NotReadYet as why:
-            visit.heard = await _hear(world, visit, may_wait=why.may_wait)
-        return plan_of(world, visit, call, ask, permit.upstream, number)
+        while True:
+            try:
+                return as_missed(visit, plan_of(world, visit, call, ask, permit.upstream, number))
+            except NotReadYet as why:
+                visit.heard = await _hear(world, visit, may_wait=why.may_wait)
+            except NotLookedYet as why:
+                await looked_through(world.gauge, visit, why, world.turn)
     except BaseException:
         permit.ended(UNSEEN)
         raise
@@ -115,6 +120,12 @@ def _first_model(world: World, visit: Visit, call: Call, ask: Ask) -> str:
     if visit.generation.routes.candidates(visit.dialect.family, ask.model):
         return ask.model
     return sent_elsewhere(world, visit, call, ask) or ask.model
+
+
+def _in_order(world: World, visit: Visit, call: Call, ask: Ask, upstreams: Sequence[Upstream]) -> list[Upstream]:
+    if len(upstreams) == 1:
+        return list(upstreams)
+    return order(upstreams, draw_of(world, visit, call, ask, upstreams))
 
 
 def _candidates(visit: Visit, match: Match, model: str) -> tuple[Upstream, ...]:

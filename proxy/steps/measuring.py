@@ -75,7 +75,7 @@ class Measuring:
             return
         if row.cache == VERIFY:  # nobody asked for it but ourselves
             return
-        asked = Asked(row.org, row.team, _day(row.at), int(row.at), tokens, row.cost_nusd)
+        asked = Asked(row.org, row.team, _day(row.at), int(row.at), tokens, row.cost_nusd, person=row.principal)
         content = _content(plan.ask)
         size = plan.ask.features.text_bytes if type(content) is tuple else len(content)
         if not content or len(self._queue) >= MOST or self._bytes + size > MOST_BYTES:

@@ -1,4 +1,4 @@
-"""In which order the upstreams of a model are asked. Pure: the draw is the call's own name."""
+"""In which order the upstreams of a model are asked. Pure: what is drawn by is given (``drawing``)."""
 
 from __future__ import annotations
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import msgspec
 
 from proxy.domain.ask import Ask
@@ -23,23 +21,12 @@ from proxy.steps.detour import Elsewhere
 from proxy.steps.refusal import refused
 from proxy.steps.screened import Screened
 from proxy.steps.screening import screened
+from proxy.steps.stated import Weighed, facts_of
 from proxy.steps.tallying import tell_notes
 from proxy.steps.visit import Plan, Visit
 from proxy.steps.world import World
 
-MAX_USER_AGENT = 128  # characters that rules see and rows keep
 MAX_HOLD_OUTPUT = 8192  # tokens of one choice, written into a request without a ceiling when a `max` hold needs one
-
-
-class Weighed(NamedTuple):
-    """What a call is at one upstream, for one model: its name there, its price, and what it will probably use."""
-
-    model: str  # the upstream's own name
-    price: Price | None
-    estimate: Estimate
-    output: int  # tokens of all choices
-    expected_nusd: int
-    unpriced: Forbidden | None  # why it cannot be forwarded as it is; rules may still send it elsewhere
 
 
 def plan_of(world: World, visit: Visit, call: Call, ask: Ask, upstream: Upstream, number: int) -> Plan:
@@ -58,10 +45,6 @@ def plan_of(world: World, visit: Visit, call: Call, ask: Ask, upstream: Upstream
     decision = visit.decision = decide(facts, generation.policy, decision_id(call.request_id), visit.spent)
     if sent is not None:
         decision = visit.decision = msgspec.structs.replace(decision, route=sent)
-    recent.remember(world, facts.org, decision)
-    tell_notes(world.gauge, decision)
-    if decision.denials:
-        raise refused(decision)
     decision, seen = _looked_through(world, visit, call, ask, decision)
     call = call if seen is None else seen.call
     if seen is not None and seen.sent.ask is not ask:  # what is held for, and learnt from, is what will be sent
@@ -98,11 +81,17 @@ def plan_of(world: World, visit: Visit, call: Call, ask: Ask, upstream: Upstream
 def _looked_through(
     world: World, visit: Visit, call: Call, ask: Ask, decision: Decision
 ) -> tuple[Decision, Screened | None]:
-    """The decision with what content rules found in the prompt, and the prompt as they let it go. Raises their refusal."""
-    seen = screened(world.gauge, visit, call, ask, decision) if decision.inspections else None
-    if seen is None:
-        return decision, None
-    decision = visit.decision = seen.judge(decision)
+    """The decision with what content rules found in the prompt, and the prompt as they let it go. Raises their refusal.
+
+    What has to be done again for the prompt's sake raises before anything is told.
+    """
+    seen = None
+    if decision.inspections and not decision.denials:
+        seen = screened(world.gauge, visit, call, ask, decision, world.clock)
+    recent.remember(world, call.principal.org, decision)
+    tell_notes(world.gauge, decision)
+    if seen is not None:
+        decision = visit.decision = seen.judge(decision)
     if decision.denials:
         raise refused(decision)
     return decision, seen
@@ -123,7 +112,7 @@ def sent_elsewhere(world: World, visit: Visit, call: Call, ask: Ask) -> str | No
     estimate = world.estimator.estimate(
         "", "", ask.features, exact=world.is_tight
     )  # names of nobody are not remembered
-    facts = _facts(visit, call, ask, "", Weighed("", None, estimate, 0, 0, None), world.meters.time_us())
+    facts = facts_of(visit, call, ask, "", Weighed("", None, estimate, 0, 0, None), world.meters.time_us())
     facts = recent.gathered(world, policy, facts)
     route = decide(facts, policy, decision_id(call.request_id)).route
     if route is None:
@@ -141,7 +130,7 @@ def _asked(
     """
     if visit.facts is None or _serves(visit, upstream, ask.model):
         weighed = _weigh(world, visit, call, ask, upstream, ask.model)
-        facts = _facts(visit, call, ask, upstream.name, weighed, world.meters.time_us())
+        facts = facts_of(visit, call, ask, upstream.name, weighed, world.meters.time_us())
         return recent.gathered(world, visit.generation.policy, facts), weighed, None
     facts, own = msgspec.structs.replace(visit.facts, upstream=upstream.name), visit.facts.upstream
     route = None if own else decide(facts, visit.generation.policy, decision_id(call.request_id), visit.spent).route
@@ -205,45 +194,6 @@ def expected_nusd(ask: Ask, price: Price | None, estimate: Estimate, output: int
         return 0
     made = output if ask.endpoint.generates else 0
     return price.expected(estimate.input_tokens, made, ask.service_tier, pictures=ask.choices, searches=ask.searches)
-
-
-def _facts(visit: Visit, call: Call, ask: Ask, upstream: str, weighed: Weighed, time_us: int) -> Facts:
-    who, what, features, endpoint = call.principal, call.attribution, ask.features, ask.endpoint
-    return Facts(
-        team=what.team,
-        model=ask.model,
-        dialect=call.dialect,
-        endpoint=call.endpoint,
-        upstream=upstream,
-        project=what.project,
-        service=who.service,
-        groups=tuple(sorted(who.groups)),
-        tags=what.tags,
-        stream=ask.stream,
-        tools=len(ask.tools),
-        images=features.images,
-        messages=features.messages,
-        input_tokens=weighed.estimate.input_tokens,
-        input_ceiling=weighed.estimate.upper_tokens,
-        max_output=ask.max_output,
-        choices=ask.choices,
-        clock=time_us // 1_000_000,
-        family=visit.dialect.family,
-        generates=endpoint.generates,
-        clamps=endpoint.clamps,
-        user_agent=_legible(visit.request.header("user-agent")),
-        cost_nusd=weighed.expected_nusd,
-        output_tokens=weighed.output if endpoint.generates else 0,
-        org=who.org,
-        key=who.key_id,
-        person=who.pseudonym,
-        user=who.user or "",
-    )
-
-
-def _legible(header: str | None) -> str:
-    """A header that rows and conditions can hold: bytes that are no text arrive as lone surrogates."""
-    return (header or "")[:MAX_USER_AGENT].encode("utf-8", "replace").decode()
 
 
 def clamp_of(ask: Ask, decision: Decision) -> int | None:

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from typing import Any, Final
 
-MOST_S: Final = 30.0  # as long as anybody waits for another call's answer
-_LOOK_S: Final = 0.25  # between looks at whether anybody does
+_LOOK_S: Final = 0.25  # between looks at whether anybody waits
 
 
-async def read_while(is_wanted: Callable[[], bool], reading: Coroutine[Any, Any, None]) -> None:
-    """Have ``reading`` go on while its result is wanted; then it is cancelled. Raises what it raises."""
-    task = asyncio.ensure_future(reading)
+async def read_on(owed_s: float, is_wanted: Callable[[], Awaitable[bool]], reading: Coroutine[Any, Any, None]) -> None:
+    """Have ``reading`` go on for ``owed_s`` seconds, and to its end as long as somebody wants it; then it is cancelled.
+
+    Raises what it raises.
+    """
+    clock, task = asyncio.get_running_loop().time, asyncio.ensure_future(reading)
+    owed_until = clock() + owed_s
     try:
-        while not task.done() and is_wanted():
-            await asyncio.wait((task,), timeout=_LOOK_S)
+        while not task.done():
+            left_s = owed_until - clock()
+            if left_s <= 0:
+                if not await is_wanted():
+                    break
+                left_s = _LOOK_S
+            await asyncio.wait((task,), timeout=left_s)
         if task.done():
             task.result()
     finally:

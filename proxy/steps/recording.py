@@ -23,8 +23,7 @@ _OK: Final = 200
 class Keeper(Protocol):
     """Who takes the answer: a lead, or the counting of a rule in shadow."""
 
-    @property
-    def is_wanted(self) -> bool:
+    async def is_wanted(self) -> bool:
         """Whether somebody waits for it."""
 
     def deposit(self, entry: Entry) -> None:
@@ -66,10 +65,9 @@ class Recording:
         self._body: bytes | None = None  # the answer as it will be stored
         self.is_over = False
 
-    @property
-    def is_wanted(self) -> bool:
+    async def is_wanted(self) -> bool:
         """Whether somebody waits for an answer that may still become one to be shared."""
-        return not self.is_over and self._keeper.is_wanted
+        return not self.is_over and await self._keeper.is_wanted()
 
     def begin(self, answer: Answer, *, is_stream: bool) -> None:
         """The upstream has begun to answer."""

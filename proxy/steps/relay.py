@@ -19,7 +19,7 @@ async def whole(visit: Visit, plan: Plan, passage: Passage, answer: Answer, scre
     passage.answered(answer)
     body, is_unpacked = await passage.read(), False
     if screen is not None:
-        body, plan, is_unpacked = screen.whole(answer, body)
+        body, plan, is_unpacked = await screen.passed(answer, body)
     costs = passage.costs()
     head = passage.head(plan, answer, is_unpacked=is_unpacked)
     await visit.reply.whole(answer.status, head + costs, body)
@@ -53,12 +53,11 @@ async def _pass(
     visit: Visit, plan: Plan, passage: Passage, answer: Answer, strip: Strip | None, through: StreamScreen | None
 ) -> None:
     reply = visit.reply
-    piece = await answer.piece()
+    piece = await _next(passage, answer)
     is_unpacked = through is not None and through.is_unpacked
     await reply.open(answer.status, passage.head(plan, answer, is_unpacked=is_unpacked))
     visit.opened = True
     while piece:
-        passage.feed(piece)
         if (cut := passage.cut) is not None:
             raise cut
         if strip is not None:
@@ -70,11 +69,18 @@ async def _pass(
             await reply.write(piece)
         if through is not None:
             through.check()
-        piece = await answer.piece()
+        piece = await _next(passage, answer)
     if tail := _rest(strip, through):
         visit.last_piece = tail
         await reply.write(tail)
     await reply.close()
+
+
+async def _next(passage: Passage, answer: Answer) -> bytes:
+    """A piece that is fed before anything else waits: should its caller leave meanwhile, whoever reads on has missed none."""
+    if piece := await answer.piece():
+        passage.feed(piece)
+    return piece
 
 
 def _rest(strip: Strip | None, through: StreamScreen | None) -> bytes:

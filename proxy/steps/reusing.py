@@ -20,7 +20,7 @@ from proxy.dedup.canonical import compile_volatile
 from proxy.dedup.eligible import ineligible
 from proxy.dedup.envelope import Sent
 from proxy.dedup.key import Keys, request_keys
-from proxy.domain.ask import Endpoint
+from proxy.domain.ask import Ask
 from proxy.domain.decision import Reuse
 from proxy.domain.principal import Principal
 from proxy.domain.reuse import CacheKey, Hit, Missed
@@ -40,12 +40,17 @@ from proxy.steps.recording import Keeper, Recording, Sought
 from proxy.steps.visit import Plan, Visit
 from proxy.steps.world import World
 
+AGAIN: Final = "refresh"  # the reason where the caller had the answer a moment ago
 EXACT: Final = "exact"  # the mode of a rule whose near answers are not trusted (``near_trust``)
 _AUDIT: Final = "audit"
+_NONE, _FAILED = "not-cached", "failed"  # of ``domain.reuse.Missed``
+_WHOLE, _STREAMED = ":rawPredict", ":streamRawPredict"  # Anthropic's messages on Vertex AI
 _REPLAYED: Final = (  # operations whose answers can be told again
     ("openai.chat", "/chat/completions"),
     ("openai.responses", "/responses"),
     ("anthropic.messages", "/v1/messages"),
+    ("anthropic.messages", _WHOLE),
+    ("anthropic.messages", _STREAMED),
     ("gemini.generate", ":generateContent"),
     ("gemini.generate", ":streamGenerateContent"),
 )
@@ -59,11 +64,15 @@ class Found(NamedTuple):
     recording: Recording | None = None
 
 
-def may_reuse(visit: Visit, endpoint: Endpoint) -> bool:
+def may_reuse(visit: Visit, ask: Ask) -> bool:
     """Whether any rule in force could let this operation be answered without an upstream."""
-    return visit.generation.policy.caches and any(
-        endpoint.api == api and endpoint.upstream_path.endswith(path) for api, path in _REPLAYED
-    )
+    endpoint = ask.endpoint
+    if not (visit.generation.policy.caches and endpoint.generates):
+        return False
+    path = endpoint.upstream_path
+    if path.endswith((_WHOLE, _STREAMED)) and ask.stream != path.endswith(_STREAMED):
+        return False  # path and body do not agree on how the answer is to be told
+    return any(endpoint.api == api and path.endswith(end) for api, end in _REPLAYED)
 
 
 def scope_of(share: str, who: Principal) -> str:
@@ -91,7 +100,16 @@ async def look(world: World, visit: Visit, plan: Plan, wishes: CacheControl) -> 
     who = plan.call.principal
     key = CacheKey(who.org, scope_of(terms.share, who), keys.name, keys.digest, keys.exact)
     search = _Search(world, plan, key, keys.masked, terms)
-    return await (search.counted() if terms.shadow else search.asked(wishes))
+    if not terms.shadow:
+        return await search.asked(wishes)
+    if wishes.only_if_cached:  # a rule in shadow gives none, and who is not served is not counted
+        return Found(replace(plan, cached=CacheStatus(MISS, _NONE, keys.name)))
+    return await search.counted()
+
+
+def may_stand_in(found: Found) -> bool:
+    """Whether an upstream that stands in may be looked up: this look came to no answer, and the cache has more to say."""
+    return found.hit is None and (found.recording is not None or found.plan.cached.reason in (_NONE, _FAILED))
 
 
 class _Search:
@@ -128,9 +146,11 @@ class _Search:
             return Found(replace(self._plan, cached=status), hit=found)
         if isinstance(found, Missed):
             return Found(replace(self._plan, cached=CacheStatus(MISS, found.why, name)))
+        if found.is_older and age_s < self._terms.ttl_s:
+            unwanted = "max-age"
         if unwanted or found.is_refresh:
-            return self._leading(CacheStatus(REFRESH, unwanted or "refresh", name), found)
-        return self._leading(CacheStatus(MISS, "", name), found)
+            return self._leading(CacheStatus(REFRESH, unwanted or AGAIN, name), found)
+        return self._leading(CacheStatus(MISS, "stale" if found.is_older else "", name), found)
 
     def _leading(self, status: CacheStatus, keeper: Keeper) -> Found:
         """Whatever is found now is kept by the attempt that is made."""
@@ -157,11 +177,13 @@ def _keys(visit: Visit, plan: Plan, sent: Sent, terms: Reuse) -> Keys:
     """The call's keys. Two upstreams that call a model the same may mean two models."""
     upstream = plan.upstream
     scope = "\0".join((scope_of(terms.share, plan.call.principal), upstream.name, upstream.base_url))
-    return request_keys(visit.generation.directory.answers_key, scope, sent, terms.mode, _compiled(terms.volatile))
+    secret = visit.generation.directory.answers_key
+    return request_keys(secret, scope, sent, terms.mode, compiled(terms.volatile), forms=visit.forms)
 
 
 @lru_cache(maxsize=64)
-def _compiled(volatile: tuple[str, ...]) -> tuple[Pattern[str], ...]:
+def compiled(volatile: tuple[str, ...]) -> tuple[Pattern[str], ...]:
+    """A rule's own patterns."""
     return compile_volatile(volatile)
 
 

@@ -98,6 +98,7 @@ def open_row(plan: Plan, draws: Iterable[Draw]) -> Row:
         generation=call.generation,
         facts=plan.facts_json,
         cache=plan.cached.result,
+        cache_reason=plan.cached.reason,
     )
 
 
@@ -151,6 +152,7 @@ def reused_row(plan: Plan, visit: Visit, outcome: Outcome, status: int, code: st
         price_version=plan.price_version,
         edits=plan.made.edits if plan.made else (),
         cache=plan.cached.result,
+        cache_reason=plan.cached.reason,
     )
 
 
@@ -181,5 +183,6 @@ def _row_here(call: Call, visit: Visit, outcome: Outcome, status: int, code: str
         generation=call.generation,
         facts=visit.decided.canonical() if visit.decided else b"{}",
         cache=visit.cached.result,
+        cache_reason=visit.cached.reason,
         duration_ms=duration_ms,
     )

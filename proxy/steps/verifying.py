@@ -60,11 +60,13 @@ def is_sampled(request_id: str, millionths: int) -> bool:
 class _Fresh:
     """Satisfies ``recording.Keeper`` and ``recording.Tally``: what came, or why nothing did. It is kept for nobody else."""
 
-    is_wanted = False
-
     def __init__(self) -> None:
         self.entry: Entry | None = None
         self.why = ""
+
+    async def is_wanted(self) -> bool:
+        """Not without the one who asked."""
+        return False
 
     def deposit(self, entry: Entry) -> None:
         """It came whole."""

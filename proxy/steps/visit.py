@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from proxy.dedup.key import FormsOf, forms_of
 from proxy.dialects.base import Dialect
 from proxy.domain.ask import Ask, Outgoing
 from proxy.domain.call import Call
@@ -50,6 +51,7 @@ class Visit:
     why: tuple[str, ...] = ()  # set by a refusal that explains itself; else the decision is explained
     tried: int = 0  # holds of the attempt at hand that were given up
     cached: CacheStatus = OFF
+    forms: FormsOf = field(default=forms_of, repr=False)  # of what the call asks
     rowed: bool = False  # an attempt was made and has left its row
     attempts: int = 0  # that were made
     counted: bool = False  # among the calls that its scopes made lately

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
@@ -43,5 +44,6 @@ class World:
     shelf: Shelf  # where uploads wait that must be read before they can be sent
     is_tight: bool = True  # a meter was near its limit when last seen: prompts are counted exactly
     explaining: Explaining = field(default_factory=Explaining)
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)  # of long work on the loop, see ``in_turns``
     measuring: Measuring | None = None  # of repeats
     near: NearTrust = field(default_factory=NearTrust)

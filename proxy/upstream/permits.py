@@ -66,11 +66,16 @@ class UpstreamPermits:
 
     def take(self, upstreams: Sequence[Upstream]) -> UpstreamPermit | None:
         """Leave to ask the first of these that takes a call at once; None where all are full or left alone."""
+        upstream = self.free(upstreams)
+        return None if upstream is None else self._permit(self._desk(upstream), upstream, self.now())
+
+    def free(self, upstreams: Sequence[Upstream]) -> Upstream | None:
+        """Whom ``take`` would give leave for now; nothing is taken."""
         now = self.now()
         for upstream in upstreams:
             desk = self._desk(upstream)
             if desk.has_room() and desk.breaker.lets(now):
-                return self._permit(desk, upstream, now)
+                return upstream
         return None
 
     async def wait(self, upstreams: Sequence[Upstream]) -> UpstreamPermit:

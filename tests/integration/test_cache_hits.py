@@ -186,6 +186,10 @@ def test_an_answer_can_be_taken_away_by_those_who_share_it(asking: Asking, quest
     assert delete("cem", key).status == 204
     assert delete("cem", key).status == 404
     assert asking.ask(CHAT, question, who="dan").cache == "miss"
+    until(lambda: f'"id":"{key}"' in asking.proxy.log.read_text())
+    (line,) = [line for line in asking.proxy.log.read_text().splitlines() if '"answer_deleted"' in line]
+    assert json.loads(line)["team"] == "growth"
+    assert (question in line, "cem@" in line) == (False, False)
 
 
 def test_the_metrics_say_what_was_reused_and_saved(asking: Asking, question: str) -> None:

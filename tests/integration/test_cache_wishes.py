@@ -124,6 +124,18 @@ def test_an_answer_older_than_the_caller_likes_is_not_given(asking: Asking, ques
     assert asking.ask(CHAT, question, who="exo", cache="max-age=60").cache == "hit"
 
 
+def test_who_is_given_none_because_it_is_too_old_is_told_so(asking: Asking, question: str) -> None:
+    asking.ask(CHAT, question)
+    time.sleep(1.1)
+    younger = asking.ask(CHAT, question, who="cem", cache="max-age=1")
+    assert (younger.cache, younger.why) == ("miss", "max-age")
+    assert younger.headers["cache-status"].startswith("tallygate; fwd=request; ")
+    time.sleep(1.1)
+    ruled = asking.ask(CHAT, question, who="tom")
+    assert (ruled.cache, ruled.why) == ("miss", "stale")
+    assert ruled.headers["cache-status"].startswith("tallygate; fwd=stale; ")
+
+
 @pytest.mark.parametrize("kind", KINDS, ids=[kind.name for kind in KINDS])
 def test_only_if_cached_is_answered_or_refused_and_never_forwarded(asking: Asking, question: str, kind: Kind) -> None:
     refused = asking.ask(kind, question, cache="only-if-cached")
@@ -174,8 +186,11 @@ def test_what_cannot_be_told_again_is_not_looked_up(asking: Asking, question: st
     asking.answers(
         whole({"object": "list", "data": [], "model": "gpt-5.1", "usage": {"prompt_tokens": 1, "total_tokens": 1}})
     )
-    status, headers, _ = asking.proxy.post(path, {"model": "gpt-5.1", "prompt": question, "input": question})
+    body = {"model": "gpt-5.1", "prompt": question, "input": question}
+    status, headers, _ = asking.proxy.post(path, body)
     assert (status, headers["x-tally-cache"]) == (200, "off")
+    status, headers, _ = asking.proxy.post(path, body, {"Cache-Control": "max-age=9, only-if-cached"})
+    assert (status, headers["x-should-retry"], asking.asked()) == (504, "false", 1)
 
 
 # -- what is never kept

@@ -103,6 +103,40 @@ def test_a_prompt_is_looked_through_and_shown_nowhere(company: Path) -> None:
     assert secret not in done.stdout + done.stderr
 
 
+@pytest.mark.parametrize(
+    ("prompt", "more", "bypass", "compared"),
+    [
+        ("Could you please explain what a binary tree is?", (), None, "near"),
+        ("docker build -t api .", (), None, "verbatim"),
+        ("Explain what a binary tree is", ("--tools",), None, "edges"),
+        ("Explain what a binary tree is", ("--endpoint", "/v1/responses"), None, "near"),
+        ("Explain what a binary tree is", ("--endpoint", "/v1/completions"), "dialect", None),
+        ("What is the weather in Oslo today?", (), "time-sensitive", None),
+    ],
+)
+def test_a_prompt_is_told_what_the_cache_would_do_with_it(
+    company: Path, prompt: str, more: tuple[str, ...], bypass: str | None, compared: str | None
+) -> None:
+    reuse = asked(company, "--user", "ann", "--model", "gpt-5.1", "--prompt", "-", *more, text=prompt)["reuse"]
+    assert (reuse["eligible"], reuse["bypass"], reuse["compared"]) == (bypass is None, bypass, compared)
+    assert (reuse["share"], reuse["shared_by"], reuse["ttl_s"], reuse["shadow"]) == (
+        "team",
+        "team:growth",
+        14_400,
+        False,
+    )
+
+
+def test_people_read_what_the_cache_would_do_and_nothing_without_a_prompt(company: Path) -> None:
+    who = ("--user", "ann", "--model", "gpt-5.1", *MONDAY)
+    lines = explain(company, *who, "--prompt", "Please explain what a binary tree is").stdout.splitlines()
+    assert (
+        "  prompt is looked up for team:growth, near: what provably changes nothing in its instruction does not count"
+        in lines
+    )
+    assert not any(line.startswith("  prompt ") for line in explain(company, *who).stdout.splitlines())
+
+
 def test_programs_read_json(company: Path) -> None:
     found = asked(company, "--user", "ann@acme.example", "--model", "gpt-5.1", "--max-output", "12000")
     assert (found["allow"], found["status"], found["refused_by"]) == (False, 403, ["org/night-batch-only"])

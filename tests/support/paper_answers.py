@@ -16,9 +16,13 @@ class PaperLead:
     """A duty, and how it ended. ``wanted``: somebody waits."""
 
     is_refresh: bool = False
-    is_wanted: bool = False
+    is_older: bool = False
+    wanted: bool = False
     deposited: list[Entry] = field(default_factory=list)
     given_up: list[bool] = field(default_factory=list)  # whether alone
+
+    async def is_wanted(self) -> bool:
+        return self.wanted
 
     def deposit(self, entry: Entry) -> None:
         self.deposited.append(entry)

@@ -193,6 +193,9 @@ class Recorder:
     def kept(self, why: str) -> None:
         self.said.append(("kept", why))
 
+    def forgotten(self, who: Principal, name: str) -> None:
+        self.said.append(("forgotten", (who, name)))
+
     def failed_over(self, upstream: Upstream) -> None:
         self.said.append(("failed over", upstream.name))
 

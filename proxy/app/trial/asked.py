@@ -13,7 +13,8 @@ from proxy.metering.estimate import Estimate
 from proxy.metering.outputs import OutputHistory
 from proxy.policy.case import Asker, Case
 from proxy.policy.facts import Facts
-from proxy.steps.planning import Weighed, expected_nusd
+from proxy.steps.planning import expected_nusd
+from proxy.steps.stated import Weighed
 
 
 class Unasked(ValueError):

@@ -17,6 +17,7 @@ from proxy.app.trial.judge import outcome_of
 from proxy.app.trial.live import Live
 from proxy.app.trial.outcome import Outcome
 from proxy.app.trial.question import Words, case_of
+from proxy.app.trial.reuse import Reusable, reusable
 from proxy.cli.places import config_path
 from proxy.cli.policy.reading import Read, read_beside
 from proxy.config.pseudonym import pseudonym_secret
@@ -36,6 +37,7 @@ class Answer:
     outcome: Outcome
     assumed: tuple[str, ...]
     live: bool
+    reusable: Reusable | None  # what the cache would do
 
 
 class Asking:
@@ -57,7 +59,8 @@ class Asking:
         standing = Live(self.house, self._ground.policy) if self.house else None
         with virtual_meters() as meters:
             outcome = outcome_of(case, self._ground, meters, standing)
-        return Answer(asked(self._ground, case), outcome, assumed, standing is not None)
+        understood = asked(self._ground, case)
+        return Answer(understood, outcome, assumed, standing is not None, reusable(understood, outcome))
 
 
 def _with_shorthand(read: Read) -> Loaded:

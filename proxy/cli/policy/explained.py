@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+from proxy.app.trial.reuse import Reusable
 from proxy.cli.policy.asking import Answer
 from proxy.domain.decision import Obligation
 from proxy.domain.meter import MeterKind
@@ -16,6 +17,7 @@ from proxy.policy.explain import resets, reuse_words, why
 from proxy.policy.levels import Reading
 
 _APART = ("checked ", "audit ", "aside ", "failed ", "lifted ")  # told rule by rule here
+_CACHE = "  cache  "
 _WORDS = {
     Said.OK: ("passes", "passes"),
     Said.DENY: ("refuses: ", "would refuse: "),
@@ -34,7 +36,11 @@ def lines(answer: Answer) -> Iterator[str]:
     """Plain words, a line each."""
     yield from _question(answer)
     yield ""
-    yield from (line for line in answer.outcome.lines() if not line.startswith(_APART))
+    for line in answer.outcome.lines():
+        if not line.startswith(_APART):
+            yield line
+        if line.startswith(_CACHE) and answer.reusable is not None:
+            yield f"  prompt {answer.reusable.words}"
     if (error := answer.outcome.error) is not None and not answer.outcome.refusing:
         yield f"refused {error.status}  {error.message}"
     rows = list(_rules(answer))
@@ -82,6 +88,7 @@ def document(answer: Answer) -> dict[str, Any]:
         "route": outcome.route,
         "max_output_tokens": outcome.max_output,
         "cache": outcome.cache,
+        "reuse": _reuse(answer.reusable),
         "found": sorted(outcome.detectors),
         "warnings": sorted(outcome.warned),
         "why": list(outcome.lines()),
@@ -89,6 +96,23 @@ def document(answer: Answer) -> dict[str, Any]:
             {"rule": row[0], "verb": row[1], "mode": row[2], "place": row[3], "says": row[4]} for row in _rules(answer)
         ],
     }  # fmt: skip
+
+
+def _reuse(found: Reusable | None) -> dict[str, Any] | None:
+    """What the cache would do; null where it is off, the call is refused, or no prompt was given."""
+    if found is None:
+        return None
+    terms = found.terms
+    return {
+        "eligible": not found.bypass,
+        "bypass": found.bypass or None,
+        "compared": found.compared or None,
+        "why": found.why,
+        "share": terms.share,
+        "shared_by": found.shared_by,
+        "ttl_s": terms.ttl_s,
+        "shadow": terms.shadow,
+    }
 
 
 def _question(answer: Answer) -> Iterator[str]:

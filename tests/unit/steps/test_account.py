@@ -47,6 +47,17 @@ def test_a_refusal_without_words_is_decided_again_by_the_same_rules() -> None:
     assert told.refused_by == ("org/no",)
 
 
+def test_what_became_of_it_at_the_cache_is_told_with_the_reason() -> None:
+    for fields, line in (
+        ({"cache": "bypass", "cache_reason": "time-sensitive"}, "cache    bypass (time-sensitive)"),
+        ({"cache": "miss", "cache_reason": "other-upstream"}, "cache    miss (other-upstream)"),
+        ({"cache": "near"}, "cache    near"),
+    ):
+        assert account.account(row(**fields), GENERATION, "").why[-1] == line
+    for quiet in ("miss", "off", "verify"):
+        assert not any(line.startswith("cache ") for line in account.account(row(cache=quiet), GENERATION, "").why)
+
+
 def test_a_refusal_by_a_counter_is_never_explained_as_a_pass() -> None:
     quiet = dataclasses.replace(GENERATION, policy=Policy(PolicySet("41c9e02")))
     told = account.account(row(refused=NOTE), quiet, "")

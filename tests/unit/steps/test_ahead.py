@@ -183,13 +183,48 @@ async def test_a_refused_hold_ends_the_duty() -> None:
     assert len(lead.given_up) == 1
 
 
-async def test_an_upstream_without_room_ends_the_duty_and_what_another_says_is_not_kept() -> None:
+async def test_while_an_upstream_has_no_room_its_duty_is_left_and_who_stands_in_has_its_own() -> None:
     lead, full, other = PaperLead(), at("a", parallel=1), at("b")
     walk = Walk(lead, upstreams=(full, other))
     assert walk.permits.take([full]) is not None
     await walk.serve()
-    assert (walk.asked, len(lead.given_up)) == ([("b", "miss")], 1)
-    assert (walk.visit.cached.reason, [row.cache for row in walk.rows]) == ("other-upstream", ["miss"])
+    first, second = [key.name for key, _ in walk.answers.asked]
+    assert (walk.asked, walk.visit.cached.key, len(lead.given_up)) == ([("b", "miss")], second, 2)
+    assert first != second
+    assert (walk.visit.cached.reason, [row.cache for row in walk.rows]) == ("", ["miss"])
+    assert [what for what, _ in walk.gauge.said if what == "looked up"] == ["looked up"]
+
+
+async def test_an_answer_of_an_upstream_without_room_is_given_all_the_same() -> None:
+    full = at("a", parallel=1)
+    walk = Walk(hit(), upstreams=(full, at("b")))
+    assert walk.permits.take([full]) is not None
+    await walk.serve()
+    assert (walk.asked, len(walk.answers.asked)) == ([], 1)
+
+
+async def test_whoever_is_to_have_a_fresh_answer_gets_no_other_upstreams_old_one() -> None:
+    full = at("a", parallel=1)
+    walk = Walk(PaperLead(is_refresh=True), upstreams=(full, at("b")))
+    assert walk.permits.take([full]) is not None
+    await walk.serve()
+    assert [wishes["fresh"] for _, wishes in walk.answers.asked] == [False, True]
+
+
+async def test_a_cache_that_is_away_is_not_asked_for_who_stands_in() -> None:
+    full = at("a", parallel=1)
+    walk = Walk(Missed("away"), upstreams=(full, at("b")))
+    assert walk.permits.take([full]) is not None
+    await walk.serve()
+    assert (walk.asked, len(walk.answers.asked), walk.visit.cached.reason) == ([("b", "miss")], 1, "other-upstream")
+
+
+async def test_what_would_have_been_reused_is_counted_also_where_another_upstream_is_asked() -> None:
+    full, rule = at("a", parallel=1), make_rule(Cache("near", shadow=True), "org/reuse")
+    walk = Walk(hit(is_shadow=True, body=b""), rule, upstreams=(full, at("b")))
+    assert walk.permits.take([full]) is not None
+    await walk.serve()
+    assert walk.asked == [("b", "shadow-hit")]
 
 
 async def test_nobody_with_room_ends_the_duty() -> None:
@@ -268,3 +303,29 @@ async def test_two_upstreams_of_one_model_have_answers_of_their_own() -> None:
         await walk.serve()
         names.add(walk.answers.asked[0][0].name)
     assert len(names) == 3
+
+
+async def test_only_if_cached_asks_nobody_where_no_rule_speaks_of_repeats() -> None:
+    walk = Walk(hit(), make_rule(Budget(10**12, "day", "org"), "org/day"))
+    with pytest.raises(NotCached):
+        await walk.serve("only-if-cached")
+    assert (walk.asked, walk.answers.asked, walk.meters.held) == ([], [], [])
+    assert "kept" not in dict(walk.gauge.said)
+
+
+async def test_only_if_cached_counts_nothing_under_a_rule_in_shadow() -> None:
+    walk = Walk(hit(is_shadow=True, body=b""), make_rule(Cache("near", shadow=True), "org/reuse"))
+    with pytest.raises(NotCached):
+        await walk.serve("only-if-cached")
+    assert (walk.asked, walk.answers.asked, walk.answers.put_in) == ([], [], [])
+    assert ("looked up", ("miss", "not-cached")) in walk.gauge.said
+
+
+async def test_a_refusal_at_who_stands_in_ends_the_duty() -> None:
+    lead, full = PaperLead(), at("a", parallel=1)
+    other = msgspec.structs.replace(at("b"), prices=())
+    walk = Walk(lead, upstreams=(full, other))
+    assert walk.permits.take([full]) is not None
+    with pytest.raises(CallError, match="no price"):
+        await walk.serve()
+    assert (walk.asked, len(lead.given_up)) == ([], 1)

@@ -89,7 +89,7 @@ async def test_the_meters_hear_what_a_held_call_cost() -> None:
 
 
 async def test_what_is_read_on_for_others_ends_where_its_hold_does() -> None:
-    wire, lead, begun = Endless(), PaperLead(is_wanted=True), list[Awaitable[None]]()
+    wire, lead, begun = Endless(), PaperLead(wanted=True), list[Awaitable[None]]()
     meters = NoonMeters()
     world = dataclasses.replace(make_world(meters=meters), wire=wire, later=begun.append)
     sought = Sought(a_key(), "openai.chat", ("gpt-5.1",), (), "call-1", 60.0, is_shadow=False)

@@ -22,9 +22,9 @@ from proxy.policy.rule import Mode, PolicySet, Rule
 from proxy.policy.shorthand import budget_rule
 from proxy.policy.terms import Cap, Deny, Models, Require, Route, Terms
 from proxy.steps.generation import Generation
-from proxy.steps.planning import _legible, plan_of
+from proxy.steps.planning import plan_of
 from proxy.steps.visit import Plan
-from tests.support.plans import ANN, NOON_US, FixedRequest, make_call, make_visit, make_world
+from tests.support.plans import ANN, NOON_US, make_call, make_visit, make_world
 from tests.support.rules import make_rule
 
 PRICED = (PriceOverride(rates=(("input", 1_000), ("output", 2_000), ("per_search", 1))),)
@@ -109,12 +109,6 @@ def test_a_rule_s_ceiling_is_written_into_the_request_and_no_more_is_held_than_i
 
 def test_the_facts_of_a_row_name_nobody() -> None:
     assert b"ann" not in planned().facts_json
-
-
-def test_a_user_agent_that_is_no_text_is_kept_legible_and_short() -> None:
-    request = FixedRequest(headers={"user-agent": "curl/8\udcff" + "x" * 500})
-    assert _legible(request.header("user-agent")) == "curl/8?" + "x" * 121
-    assert _legible(None) == ""
 
 
 REMOTE = {"type": "image_url", "image_url": {"url": "https://x.example/secret.png"}}

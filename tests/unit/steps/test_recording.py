@@ -140,24 +140,24 @@ def test_without_a_good_end_somebody_else_may_try(usage: Usage | None) -> None:
     assert recorded([BODY], usage=usage).given_up == [False]
 
 
-def test_an_error_is_nobodys_answer_from_its_head_on() -> None:
-    lead, gauge = PaperLead(), Recorder()
+async def test_an_error_is_nobodys_answer_from_its_head_on() -> None:
+    lead, gauge = PaperLead(wanted=True), Recorder()
     kept = recording(lead, gauge)
     kept.begin(Head(status=503), is_stream=False)
-    assert (lead.given_up, gauge.said, kept.is_wanted) == ([False], [("kept", "status")], False)
+    assert (lead.given_up, gauge.said, await kept.is_wanted()) == ([False], [("kept", "status")], False)
     kept.take(BODY)
     kept.end(USED)
     assert (lead.deposited, len(lead.given_up)) == ([], 1)
 
 
-def test_what_grows_too_large_is_let_go_while_it_passes() -> None:
-    lead = PaperLead(is_wanted=True)
+async def test_what_grows_too_large_is_let_go_while_it_passes() -> None:
+    lead = PaperLead(wanted=True)
     kept = recording(lead)
     kept.begin(Head(), is_stream=True)
     kept.take(b"x" * MOST_BYTES)
-    assert kept.is_wanted
+    assert await kept.is_wanted()
     kept.take(b"x")
-    assert (kept.is_wanted, lead.given_up, kept._pieces) == (False, [True], [])
+    assert (await kept.is_wanted(), lead.given_up, kept._pieces) == (False, [True], [])
 
 
 def test_no_upstream_can_break_its_callers_answer_by_what_it_says() -> None:
