@@ -58,7 +58,7 @@ class Doors:
         self.store.on_return(self.books.store_returned)
 
         self.accumulator = Accumulator(MetricFiles(settings.state / "metrics", str(slot)))
-        self.cache = AnswersDoor(urls[1], self.accumulator)
+        self.cache = AnswersDoor(urls[1], self.accumulator, log, speaks=slot == 0)
         self.answers = self.cache.answers
         self.watch = UpstreamWatch(self.accumulator)
         self.ladders = LadderGauge(self.usage, self.accumulator)

@@ -11,14 +11,13 @@ import msgspec
 
 from proxy.app.budgets.house import House
 from proxy.app.budgets.standing import reaching
-from proxy.domain.repeat import names
+from proxy.domain.repeat import SMALLER, names
 from proxy.journal.floor import folded, together
 from proxy.journal.reused import DAY_S, Recorded, day_name, read_recorded
 from proxy.journal.table import Source
 from proxy.stores.repeats import days_of
 
 GROUPS: Final = ("team", "day")
-SMALLER: Final = "smaller teams"
 KEPT_DAYS: Final = 35  # of what the store counted
 Figures = tuple[int, int, int]  # calls, input tokens, nano-dollars
 _NONE: Final = (0, 0, 0)

@@ -224,11 +224,13 @@ class Worker:
         doors = self._doors
         doors.ladders.refresh()
         doors.cache.refresh()
+        self._repeats.refresh()
         store = () if doors.store.up else (f"the store is away: {doors.store.fault}",)
+        cache = () if doors.cache.store.up else (f"the cache is away, calls go upstream: {doors.cache.store.fault}",)
         keys = (
             (f"the keys of the identity provider are not current: {fault}",) if (fault := doors.key_sets.fault) else ()
         )
         near = self._near.refresh(self._world.generation.id)
-        self._life.degrade((*store, *keys, *near, *doors.watch.refresh(doors.permits)))
+        self._life.degrade((*store, *cache, *keys, *near, *doors.watch.refresh(doors.permits)))
         doors.accumulator.cell(metrics.STORE_UP, "store").set(1.0 if doors.store.up else 0.0)
         doors.accumulator.cell(metrics.JOURNAL_LAG).set(doors.books.lag_s)

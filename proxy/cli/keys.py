@@ -37,7 +37,8 @@ def issue(  # noqa: PLR0913 - each is an option of the command line
     allow: Annotated[
         list[str] | None,
         typer.Option(
-            help="A project that calls may name; repeat it, and --project is one of them.", show_default=False
+            help="A project that calls may name, beside that of --project; repeat it. Else that one alone, or all of the team's.",
+            show_default=False,
         ),
     ] = None,
     expires: Annotated[str | None, typer.Option(help="90d, 12h, or a date: 2027-01-01.", show_default=False)] = None,
@@ -63,7 +64,7 @@ def issue(  # noqa: PLR0913 - each is an option of the command line
         service=service,
         team=team,
         project=project,
-        projects=tuple(allow or ()),
+        projects=tuple(dict.fromkeys([*([project] if project else []), *allow])) if allow else (),
         expires_at=_expiry(expires, time.time()) if expires else None,
     )
     path = directory_path(directory, config)

@@ -94,7 +94,9 @@ def _holder(here: Path, key: KeyShape, shape: DirectoryShape) -> Iterator[Findin
 
 def _key_projects(here: Path, key: KeyShape, owners: dict[str, str], team: str | None) -> Iterator[Finding]:
     named: list[tuple[Path, str]] = [((*here, "project"), key.project)] if key.project else []
-    named += [((*here, "projects", at), project) for at, project in enumerate(key.projects or ())]
+    named += [
+        ((*here, "projects", at), project) for at, project in enumerate(key.projects or ()) if project != key.project
+    ]
     for path, project in named:
         if project not in owners:
             yield _unknown(path, "project", project, owners)

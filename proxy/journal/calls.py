@@ -20,6 +20,7 @@ from proxy.journal.reader import Reader
 from proxy.journal.schema import OPEN
 
 WAITS_S: Final = (0.02, 0.08, 0.2, 0.7)  # between looks; together the second that a caller may wait for a row
+REUSED: Final = (Outcome.CACHE_HIT.value, Outcome.COALESCED.value)
 WAITERS: Final = 64  # more than these are answered at once: looking is cheap, a crowd of lookers is not
 
 
@@ -35,8 +36,12 @@ class UsageView(msgspec.Struct, frozen=True):
     web_searches: int | None
 
 
-class AttemptView(msgspec.Struct, frozen=True):
-    """One attempt of a call. ``status`` is the upstream's, or ours where it gave none."""
+class AttemptView(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One attempt of a call. ``status`` is the upstream's, or ours where it gave none.
+
+    Attempt 0 asked nobody. Where it gave a stored answer, ``saved_…`` is what the call would have cost and used, which is in
+    nobody's usage; else it is left out.
+    """
 
     attempt: int
     upstream: str | None
@@ -49,10 +54,17 @@ class AttemptView(msgspec.Struct, frozen=True):
     ttft_ms: int | None
     duration_ms: int
     overhead_us: int
+    saved_nusd: int = 0
+    saved_input: int = 0
+    saved_output: int = 0
 
 
-class CallView(msgspec.Struct, frozen=True):
-    """The answer of ``/v1/calls/{request_id}``, member by member as the design prints it (section 2)."""
+class CallView(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The answer of ``/v1/calls/{request_id}``, member by member as the design prints it (section 2).
+
+    ``cache_reason`` stands there where the cache had one, ``saved_usd`` where it answered. Both ``cache`` words are those of
+    the headers, but that ``refresh`` is a miss there.
+    """
 
     request_id: str
     at: str
@@ -68,15 +80,19 @@ class CallView(msgspec.Struct, frozen=True):
     decision: str
     generation: str
     attempts: tuple[AttemptView, ...]
+    cache_reason: str = ""
+    saved_usd: str = ""
 
 
 class Sums(msgspec.Struct, frozen=True):
-    """What one key's holder used in a span."""
+    """What one key's holder used in a span, and what stored answers spared them: it is in none of the other figures."""
 
     calls: int
     cost_usd: str
     input: int
     output: int
+    reused: int  # of the calls: answered from the cache
+    saved_usd: str
 
 
 class Calls:
@@ -139,6 +155,8 @@ def call_view(rows: Sequence[Row]) -> CallView:
         decision=last.decision,
         generation=last.generation,
         attempts=tuple(_attempt(row) for row in rows),
+        cache_reason=last.cache_reason,
+        saved_usd=exact_usd(sum(row.saved_nusd for row in rows)) if last.outcome in REUSED else "",
     )
 
 
@@ -161,13 +179,16 @@ def _attempt(row: Row) -> AttemptView:
         ttft_ms=None if row.ttft_ms is None else round(row.ttft_ms),
         duration_ms=round(row.duration_ms),
         overhead_us=row.overhead_us,
+        saved_nusd=row.saved_nusd,
+        saved_input=row.saved_input,
+        saved_output=row.saved_output,
     )
 
 
 def _sums(db: sqlite3.Connection, principal: str, since: float) -> Sums:
-    calls, cost, tokens_in, tokens_out = db.execute(
-        "SELECT count(DISTINCT request_id), sum(cost_nusd), sum(input), sum(output) FROM attempts "
-        "WHERE principal = ? AND at >= ? AND rank > ?",
-        (principal, since, OPEN),
+    calls, cost, tokens_in, tokens_out, reused, saved = db.execute(
+        "SELECT count(DISTINCT request_id), sum(cost_nusd), sum(input), sum(output), "
+        "sum(outcome IN (?, ?)), sum(saved_nusd) FROM attempts WHERE principal = ? AND at >= ? AND rank > ?",
+        (*REUSED, principal, since, OPEN),
     ).fetchone()
-    return Sums(calls, exact_usd(cost or 0), tokens_in or 0, tokens_out or 0)
+    return Sums(calls, exact_usd(cost or 0), tokens_in or 0, tokens_out or 0, reused or 0, exact_usd(saved or 0))

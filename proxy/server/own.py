@@ -107,13 +107,14 @@ class OwnPages:
         return 200, _JSON, msgspec.json.encode(found)
 
     async def _forget(self, request: Request, who: Principal) -> Answer:
-        scopes = [scope_of(share, who) for share in ("user", "team", "org")]
+        scopes, name = [scope_of(share, who) for share in ("user", "team", "org")], _last(request, CACHE)
         try:
-            is_gone = await self._world.answers.forget(who.org, scopes, _last(request, CACHE))
+            is_gone = await self._world.answers.forget(who.org, scopes, name)
         except StoreAway:
             raise Unavailable("The cache is away; what is in it cannot be deleted now.", retry_after_s=1.0) from None
         if not is_gone:
             raise NotFound("There is no such answer for you; its id is the key in the Cache-Status of an answer.")
+        self._world.gauge.forgotten(who, name)
         return 204, [], b""
 
     async def _answer(self, request: Request, reply: Reply, page: Page, *, method: str = "GET") -> None:

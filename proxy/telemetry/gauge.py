@@ -10,6 +10,8 @@ import time
 
 from proxy.domain.call import Call
 from proxy.domain.errors import CallError
+from proxy.domain.principal import Principal
+from proxy.domain.repeat import SMALLER
 from proxy.domain.row import Row
 from proxy.domain.upstream import Upstream
 from proxy.domain.usage import UsageSource
@@ -94,15 +96,18 @@ class CallGauge:
 
     def compared(self, team: str, tokens: int) -> None:
         """Count input tokens of calls that were compared with earlier ones."""
-        self._accumulator.cell(metrics.COMPARED, label(team, self._known.teams)).value += tokens
+        self._accumulator.cell(metrics.COMPARED, self._team(team)).value += tokens
 
     def repeated(self, team: str, kind: str, tokens: int) -> None:
         """Count input tokens of calls that were like earlier ones: exact, near or template."""
-        self._accumulator.cell(metrics.REDUNDANT, label(team, self._known.teams), kind).value += tokens
+        self._accumulator.cell(metrics.REDUNDANT, self._team(team), kind).value += tokens
 
-    def redundancy(self, team: str, share: float) -> None:
-        """Show which part of a team's day so far is exact and near repeats."""
-        self._accumulator.cell(metrics.REDUNDANCY, label(team, self._known.teams)).set(share, time.time())
+    def redundancy(self, team: str, share: float | None) -> None:
+        """Show which part of a team's day so far is exact and near repeats; None: show nothing of it any more."""
+        if share is None:
+            self._accumulator.forget(metrics.REDUNDANCY, self._team(team))
+        else:
+            self._accumulator.cell(metrics.REDUNDANCY, self._team(team)).set(share, time.time())
 
     def looked_up(self, result: str, reason: str) -> None:
         """Count what became of a call at the cache; both are words of the code."""
@@ -111,6 +116,10 @@ class CallGauge:
     def kept(self, why: str) -> None:
         """Count an answer that was to be kept for repeats, and ``why`` it was not; a word of the code."""
         self._accumulator.cell(metrics.CACHE_ANSWERS, why or "kept").value += 1
+
+    def forgotten(self, who: Principal, name: str) -> None:
+        """Leave a line of who took a stored answer away; its name says nothing of what was asked."""
+        self._log.event("info", "answer_deleted", key=who.key_id, principal=who.pseudonym, team=who.team, id=name)
 
     def finished(self, row: Row) -> None:
         """Count an attempt and write its log line."""
@@ -132,6 +141,9 @@ class CallGauge:
     def refresh(self) -> None:
         """Bring gauges up to date that nobody sets; for ``Heartbeat.before_flush``."""
         self._dropped.value = self._log.sink.dropped
+
+    def _team(self, team: str) -> str:
+        return team if team == SMALLER else label(team, self._known.teams)
 
     def _resolve(self, key: tuple[str | None, ...], row: Row) -> _Readings:
         if len(self._readings) >= _MOST_READINGS:

@@ -21,7 +21,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class CallLine(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """The JSON line of an attempt; absent members are empty or zero."""
+    """The JSON line of an attempt; absent members are empty or zero, and without ``cache`` no rule let it look."""
 
     at: str
     level: str
@@ -49,7 +49,8 @@ class CallLine(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     cache_write: int | None = None
     reasoning: int | None = None
     ttft_ms: float | None = None
-    cache: str = "miss"
+    cache: str = "off"
+    cache_reason: str = ""  # as ``x-tally-cache-reason``
     error: str | None = None
     upstream_status: int | None = None
     upstream_request_id: str | None = None
@@ -124,6 +125,7 @@ def call_json(row: Row, stamp: str) -> bytes:
             usage.reasoning,
             row.ttft_ms,
             row.cache,
+            row.cache_reason,
             row.error,
             row.upstream_status,
             short(row.upstream_request_id),
@@ -143,11 +145,13 @@ def call_text(row: Row, stamp: str) -> bytes:
     tokens = f"in={usage.input} out={usage.output} " if usage.input is not None or usage.output is not None else ""
     model = short(row.model or row.model_requested) or "-"
     error = f" {row.error}" if row.error else ""
+    reason = f"({row.cache_reason})" if row.cache_reason else ""
+    cache = "" if row.cache == "off" else f" cache={row.cache}{reason}"
     return (
         plain(
             f"{stamp[11:23]} {row.outcome:<14} {row.status or '-'} {row.endpoint} {model} via {row.upstream or '-'} "
             f"{row.duration_ms:.0f} ms {tokens}${format_usd(row.cost_nusd)} team={row.team} "
-            f"project={row.project or '-'}{error} {row.request_id}"
+            f"project={row.project or '-'}{cache}{error} {row.request_id}"
         ).encode(errors="replace")
         + b"\n"
     )

@@ -83,6 +83,12 @@ def test_keys_are_issued_listed_and_revoked(company: Path) -> None:
     assert (company / "directory.yaml").read_text() == DIRECTORY
 
 
+def test_a_key_may_name_its_own_project_beside_those_it_is_allowed(company: Path) -> None:
+    told(tallygate(company, "keys", "issue", "--user", "ann@acme.example", "--project", "crm", "--allow", "site"))
+    listed = json.loads(told(tallygate(company, "keys", "list", "--json")))
+    assert (listed[1]["project"], listed[1]["projects"]) == ("crm", ["crm", "site"])
+
+
 def test_a_printed_row_can_be_pasted_by_hand(company: Path) -> None:
     said = told(tallygate(company, "keys", "issue", "--service", "etl", "--team", "platform", "--print"))
     assert (company / "directory.yaml").read_text() == DIRECTORY

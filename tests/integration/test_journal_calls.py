@@ -109,9 +109,11 @@ async def test_sums_are_of_calendar_days_in_the_budgets_timezone(log: Log, calls
     log.append([(make_row("r0", 5, attempt=2, at=NOW), "")])
     utc = await calls.mine("p_1", NOW)
     assert utc == {
-        "today": Sums(2, "0.000000016", 30, 15),
-        "month": Sums(4, "0.000001116", 50, 25),
+        "today": Sums(2, "0.000000016", 30, 15, 0, "0.000000"),
+        "month": Sums(4, "0.000001116", 50, 25, 0, "0.000000"),
     }
     berlin = await calls.mine("p_1", NOW, "Europe/Berlin")
-    assert berlin["today"] == Sums(3, "0.000000116", 40, 20)
-    assert await calls.mine("nobody", NOW) == dict.fromkeys(("today", "month"), Sums(0, "0.000000", 0, 0))
+    assert berlin["today"] == Sums(3, "0.000000116", 40, 20, 0, "0.000000")
+    assert await calls.mine("nobody", NOW) == dict.fromkeys(
+        ("today", "month"), Sums(0, "0.000000", 0, 0, 0, "0.000000")
+    )

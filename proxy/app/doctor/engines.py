@@ -22,7 +22,7 @@ async def engines(settings: Settings, org: str, urls: tuple[str, str], calls: in
         try:
             seen = await inspect(parse_endpoint(url), org, settings.lease_s)
         except (StoreAway, OSError) as error:
-            findings.append(_away(name, engine, error))
+            findings.append(_away(name, engine, error, runs=calls is not None))
             continue
         findings += _reached(name, seen)
         if name == "store":
@@ -33,11 +33,18 @@ async def engines(settings: Settings, org: str, urls: tuple[str, str], calls: in
     return findings
 
 
-def _away(name: str, engine: Engine, error: Exception) -> Finding:
-    if engine.embedded:
+def _away(name: str, engine: Engine, error: Exception, *, runs: bool) -> Finding:
+    """``runs``: a proxy does, and its embedded engines with it."""
+    if engine.embedded and not runs:
         return off(name, "embedded, and not running", "it runs while `tallygate serve` does")
     why = str(error) or type(error).__name__
-    return fail(name, f"cannot be reached: {why}", f"check {name}.url, and that the server takes connections from here")
+    if engine.embedded:
+        advice = "the proxy starts it again; if it does not stay, engines/…/engine.log says why"
+    else:
+        advice = f"check {name}.url, and that the server takes connections from here"
+    if name == "cache":
+        advice += "; meanwhile calls go upstream, and nothing is answered again"
+    return fail(name, f"cannot be reached: {why}", advice)
 
 
 def _reached(name: str, seen: Inspection) -> Iterator[Finding]:

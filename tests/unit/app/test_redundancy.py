@@ -6,8 +6,8 @@ from collections import Counter
 
 import pytest
 
-from proxy.app.redundancy import SMALLER, Figures, Report, arranged, check
-from proxy.domain.repeat import names
+from proxy.app.redundancy import Figures, Report, arranged, check
+from proxy.domain.repeat import SMALLER, names
 from proxy.journal.reused import Recorded, day_name
 
 DAY = 20_780

@@ -63,6 +63,7 @@ rows = st.builds(
     edits=st.lists(texts, max_size=2).map(tuple),
     fingerprints=st.lists(texts, max_size=2).map(tuple),
     cache=texts,
+    cache_reason=texts,
     local=st.booleans(),
     may_follow=st.booleans(),
     ttft_ms=st.none() | numbers,

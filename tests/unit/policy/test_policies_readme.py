@@ -92,6 +92,13 @@ def test_every_example_loads_without_a_remark(heading: str) -> None:
     assert _section(heading).warnings == ()
 
 
+@pytest.mark.parametrize("heading", [one for one in _HEADINGS if _section(one).cases])
+def test_the_tests_of_a_recipe_name_every_rule_of_it(heading: str) -> None:
+    found = _section(heading)
+    tested = {rule for case in found.cases for rule in case.rules()}
+    assert {rule.id for rule in found.policy.rules if not rule.id.startswith("org/")} <= tested
+
+
 @pytest.mark.parametrize("case", _cases(), ids=lambda case: case.name)
 def test_recipes_do_what_their_tests_say(case: Case, bench: Bench) -> None:
     heading = next(heading for heading in _HEADINGS if case in _section(heading).cases)

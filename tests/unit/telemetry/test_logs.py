@@ -50,6 +50,25 @@ def test_the_line_of_a_call_has_its_figures() -> None:
     assert line["usage_source"] == "reported"
 
 
+@pytest.mark.parametrize(
+    ("cache", "reason", "shown"),
+    [
+        ("miss", "", b" cache=miss "),
+        ("bypass", "time-sensitive", b" cache=bypass(time-sensitive) "),
+        ("near", "", b" cache=near "),
+        ("off", "", b""),
+    ],
+)
+def test_a_line_says_what_became_of_the_call_at_the_cache_where_a_rule_let_it_look(
+    cache: str, reason: str, shown: bytes
+) -> None:
+    row = a_row(cache=cache, cache_reason=reason)
+    line = json.loads(lines.call_json(row, ""))
+    assert (line.get("cache"), line.get("cache_reason")) == (None if cache == "off" else cache, reason or None)
+    text = lines.call_text(row, "")
+    assert shown in text if shown else b"cache=" not in text
+
+
 def test_no_line_names_a_person_or_a_key() -> None:
     for line in (lines.call_json(a_row(), ""), lines.call_text(a_row(), "")):
         assert b"canary" not in line
