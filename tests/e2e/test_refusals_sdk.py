@@ -169,5 +169,5 @@ def test_a_short_wait_is_waited_for_and_then_the_call_is_served(
     for _ in range(2):
         call(sdk, way, proxy, key_of(who), {})
     assert len(scripted.seen) == 2
-    assert len(proxy.wait_rows(2, key_id=f"k_{who}", outcome="ok")) == 2
+    assert len(proxy.wait_rows(2, key_id=f"k_{who}", attempt=1)) == 2  # an SDK may leave a stream at its last event
     assert len(proxy.rows(key_id=f"k_{who}", outcome="throttled")) <= 1  # it was told how long to wait

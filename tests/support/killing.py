@@ -8,6 +8,7 @@ import signal
 from contextlib import suppress
 from pathlib import Path
 
+from tests.support.listening import Caller
 from tests.support.running import RunningProxy
 
 
@@ -19,6 +20,14 @@ def workers_of(proxy: RunningProxy) -> list[int]:
 def engines_of(proxy: RunningProxy) -> list[int]:
     """Pids of the embedded engines."""
     return [pid for pid in _children(proxy) if b"valkey-server" in _command(pid)]
+
+
+def worker_of(proxy: RunningProxy, caller: Caller) -> int:
+    """Pid of the worker that serves a caller's connection. Raises ``StopIteration`` where none has accepted it yet."""
+    ends = f":{proxy.port:04X} ", f":{caller.writer.get_extra_info('sockname')[1]:04X} "
+    rows = (line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:])
+    inode = next(row[9] for row in rows if tuple(end[-5:] + " " for end in row[1:3]) == ends and row[9] != "0")
+    return next(pid for pid in workers_of(proxy) if f"socket:[{inode}]" in _files(pid))
 
 
 async def all_serve(proxy: RunningProxy) -> bool:
@@ -38,6 +47,16 @@ def alive(pid: int) -> bool:
     with suppress(OSError):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     return False
+
+
+def _files(pid: int) -> set[str]:
+    """What its descriptors lead to."""
+    found = set()
+    with suppress(OSError):
+        for link in Path(f"/proc/{pid}/fd").iterdir():
+            with suppress(OSError):  # closed meanwhile
+                found.add(str(link.readlink()))
+    return found
 
 
 def _children(proxy: RunningProxy) -> list[int]:
