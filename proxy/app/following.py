@@ -87,7 +87,7 @@ class Follower:
         self._paths, self._seen = fresh.reading.paths(), fresh.reading.seen
         self._again_s, self._again_at = AGAIN_S[0], math.inf
         if error is None:
-            self._fault = ""
+            self._mended()
         else:
             self._refuse(error)
 
@@ -111,6 +111,13 @@ class Follower:
         self._log.event("error", "reload_failed", detail=str(error), generation=self.reading.generation)
         self._accumulator.cell(metrics.RELOAD_FAILURES).value += 1
         self._accumulator.flush()
+
+    def _mended(self) -> None:
+        """Say once that what was refused is gone, be it that a good change took its place or that it was taken back."""
+        if self._fault:
+            self._fault = ""
+            self._log.event("info", "reload_mended", generation=self.reading.generation)
+            self._good()
 
     def _good(self) -> None:
         self._accumulator.cell(metrics.LAST_GOOD).set(time.time())

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Column, Table
 
+from proxy.cli.columns import that_fit, wide
 from proxy.cli.places import ConfigOption
 from proxy.cli.records import LocalOption, ledger_of
 from proxy.domain.money import exact_usd, format_usd
@@ -134,7 +134,8 @@ def _table(found: Report, width: int) -> Table:
     names = [[getattr(line, name) or "-" for name in found.by] for line in found.lines]
     names.append(["total", *[""] * (len(found.by) - 1)])
     cells = [_cells(line) for line in (*found.lines, found.total)]
-    heads = _that_fit(width - sum(_wide(column) for column in zip(found.by, *names, strict=True)), cells)
+    fitting = that_fit(width - sum(wide(column) for column in zip(found.by, *names, strict=True)), cells, _FIRST)
+    heads = [head for head in _HEADS if head in fitting]
     table = Table(
         *(Column(name, no_wrap=True) for name in found.by),
         *(Column(name, justify="right" if name else "left", no_wrap=True) for name in heads),
@@ -146,21 +147,6 @@ def _table(found: Report, width: int) -> Table:
             table.add_section()
         table.add_row(*group, *[line[name] for name in heads], style="bold" if is_total else "")
     return table
-
-
-def _that_fit(room: int, cells: list[dict[str, str]]) -> list[str]:
-    """The columns that say most, in the order in which they are read."""
-    kept = set()
-    for head in _FIRST:
-        room -= _wide([head, *[line[head] for line in cells]])
-        if room < 1:
-            break
-        kept.add(head)
-    return [head for head in _HEADS if head in kept]
-
-
-def _wide(column: Iterable[str]) -> int:
-    return max(map(len, column)) + 3  # two blanks and a line
 
 
 def _cells(line: Line) -> dict[str, str]:

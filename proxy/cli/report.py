@@ -16,6 +16,7 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
+from proxy.cli.columns import that_fit, wide
 from proxy.cli.places import ConfigOption
 from proxy.cli.records import LocalOption, StateOption, record_of
 from proxy.cli.redundancy import redundancy
@@ -27,9 +28,9 @@ report_app = typer.Typer(help="Read what was spent.", no_args_is_help=True, rich
 EXIT_UNREADABLE = 2
 _TOKENS = ("input", "cached_read", "cache_write", "output", "reasoning")
 _BAR = 12
-_HEADS = ("calls", "input", "cached", "written", "output", "reasoning", "cost", "unreported", "saved")
-_NARROW = ("calls", "input", "output", "cost", "unreported")
-_WIDE = 120  # characters of a terminal in which all columns have room
+_HEADS = ("calls", "input", "cached", "written", "output", "reasoning", "cost", "unreported", "saved", "")
+_FIRST = ("cost", "calls", "input", "output", "saved", "unreported", "cached", "", "reasoning", "written")
+_NAME = (8, 24)  # characters of a name that are kept on one line: at least, and before figures are left out for it
 
 
 class Format(StrEnum):
@@ -140,28 +141,33 @@ def _csv(found: Spend) -> str:
 
 def _table(found: Spend, width: int) -> Table:
     """For people. A narrow terminal gets fewer columns, never cut figures; JSON and CSV always hold all."""
-    heads = _HEADS if width >= _WIDE else _NARROW
-    table = Table(
-        *(Column(name, overflow="fold", min_width=8) for name in found.by),
-        *(Column(name, justify="right", no_wrap=True) for name in heads),
-        *([Column("", no_wrap=True)] if width >= _WIDE else []),
-        title=f"Spend from {_when(found.since)} to {_when(found.until)}",
-        show_footer=False,
-    )
+    names = [[value or "-" for value in line.group] for line in found.lines]
+    names.append(["total", *[""] * (len(found.by) - 1)])
     dearest = max((line.cost_nusd for line in found.lines), default=0)
-    for line in found.lines:
-        bar = "▇" * round(_BAR * line.cost_nusd / dearest) if dearest else ""
-        table.add_row(*(value or "-" for value in line.group), *_cells(line, heads), *([bar] if width >= _WIDE else []))
-    table.add_section()
-    table.add_row("total", *[""] * (len(found.by) - 1), *_cells(found.total, heads), style="bold")
+    cells = [_cells(line, dearest) for line in found.lines] + [_cells(found.total, 0)]
+    named = (wide(cell[: _NAME[1]].ljust(_NAME[0]) for cell in column) for column in zip(found.by, *names, strict=True))
+    fitting = that_fit(width - sum(named), cells, _FIRST)
+    heads = [head for head in _HEADS if head in fitting]
+    table = Table(
+        *(Column(name, overflow="fold", min_width=_NAME[0]) for name in found.by),
+        *(Column(name, justify="right" if name else "left", no_wrap=True) for name in heads),
+        title=f"Spend from {_when(found.since)} to {_when(found.until)}",
+    )
+    for group, line in zip(names, cells, strict=True):
+        is_total = line is cells[-1]
+        if is_total:
+            table.add_section()
+        table.add_row(*group, *[line[head] for head in heads], style="bold" if is_total else "")
     return table
 
 
-def _cells(line: Spent, heads: tuple[str, ...]) -> list[str]:
+def _cells(line: Spent, dearest: int) -> dict[str, str]:
+    """What a line shows by column; ``dearest``: the cost in nUSD that has the longest bar, 0 for none."""
     tokens = [f"{getattr(line, name):,}" for name in _TOKENS]
     cost, saved = f"${format_usd(line.cost_nusd)}", f"${format_usd(line.saved_nusd)}"
-    known = dict(zip(_HEADS, [f"{line.calls:,}", *tokens, cost, f"{line.unreported_share:.1%}", saved], strict=True))
-    return [known[name] for name in heads]
+    bar = "▇" * round(_BAR * line.cost_nusd / dearest) if dearest else ""
+    figures = [f"{line.calls:,}", *tokens, cost, f"{line.unreported_share:.1%}", saved, bar]
+    return dict(zip(_HEADS, figures, strict=True))
 
 
 def _when(at: float) -> str:

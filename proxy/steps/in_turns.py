@@ -15,6 +15,7 @@ from proxy.policy.content.slices import Slices
 T = TypeVar("T")
 Monotonic = Callable[[], float]
 
+SHORT: Final = 4096  # bytes that are looked through at once, whatever stands in them: 4 ms where all is findings
 SLICE_S: Final = 0.001  # what everybody else waits for, each time; the slice at hand is ended, which takes up to 3 ms
 
 

@@ -20,14 +20,13 @@ from proxy.policy.content.slices import Slices, at_once
 from proxy.policy.content.vault import Vault
 from proxy.ports import Answer
 from proxy.steps.body_texts import body_texts
-from proxy.steps.in_turns import Monotonic, Work
+from proxy.steps.in_turns import SHORT, Monotonic, Work
 from proxy.steps.inflate import Inflater
 from proxy.steps.refusal import refused
 from proxy.steps.screening import in_force, tell_found
 from proxy.steps.visit import Plan, Visit
 from proxy.steps.world import World
 
-_SHORT: Final = 4096  # bytes that are looked through at once
 _ANSWER: Final = "answer"
 _MAKES_MEDIA: Final = ("openai.images", "openai.speech")
 _MEDIA: Final = (b"image/", b"audio/", b"video/", b"font/")
@@ -63,7 +62,7 @@ class AnswerScreen:
 
     async def passed(self, answer: Answer, body: bytes) -> Passed:
         """A buffered answer as its caller may have it, looked through while others are served. Raises as ``whole``."""
-        if len(body) < _SHORT and not answer.coding:  # a few compressed bytes may be a long text
+        if len(body) < SHORT and not answer.coding:  # a few compressed bytes may be a long text
             return at_once(self.whole(answer, body))
         work = Work(self.whole(answer, body), self._monotonic)
         return work.result[0] if work.go_on() else await work.done(self._turn)
@@ -76,7 +75,7 @@ class AnswerScreen:
         found = None if plain is None else body_texts(plain)
         if found is None:
             return Passed(body, self._judged_unread("it is neither JSON nor text"), is_unpacked=False)
-        if len(plain or b"") < _SHORT:
+        if len(plain or b"") < SHORT:
             looked = self.contents.look(found.texts, self.wishes, _ANSWER)
         else:
             looked = yield from self.contents.looking(found.texts, self.wishes, _ANSWER)

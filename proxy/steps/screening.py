@@ -21,14 +21,11 @@ from proxy.policy.content.ruling import Looked
 from proxy.policy.content.slices import Slices, at_once
 from proxy.policy.content.vault import Vault
 from proxy.ports import Clock, Gauge
-from proxy.steps.in_turns import Work
+from proxy.steps.in_turns import SHORT, Work
 from proxy.steps.readable import readable
 from proxy.steps.screened import Changes, Edited, Screened
 from proxy.steps.visit import Visit
 
-_SHORT: Final = (
-    4096  # bytes of a body that is looked through at once, whatever stands in it: 4 ms where all is findings
-)
 _MANY: Final = 512  # texts that are written anew beside the loop
 _PROMPT: Final = "prompt"
 _ENFORCE: Final = "enforce"
@@ -76,7 +73,7 @@ async def looked_through(gauge: Gauge, visit: Visit, why: NotLookedYet, turn: as
 
 def _is_short(visit: Visit, ask: Ask) -> bool:
     """Whether so little is looked through that nobody need be let by; of an upload, the ask has nothing."""
-    return visit.upload is None and len(ask.body) < _SHORT
+    return visit.upload is None and len(ask.body) < SHORT
 
 
 def _keep(gauge: Gauge, visit: Visit, seen: Screened) -> None:

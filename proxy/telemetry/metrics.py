@@ -220,7 +220,7 @@ RELOAD_FAILURES = Metric(
 LAST_GOOD = Metric(
     "tallygate_policy_last_good_timestamp_seconds",
     _G,
-    "When a configuration was last found good and taken, in unix time.",
+    "When a configuration was last found good, in unix time: at the start, when taken, and after one that was refused.",
     mode="livemax",
 )
 EXEMPTION_EXPIRES = Metric(

@@ -48,8 +48,8 @@ def running(state: Path) -> Iterator[Log]:
     log.close()
 
 
-def report(state: Path, *options: str) -> Result:
-    return CliRunner().invoke(report_app, ["spend", "--state", str(state), *options], env={"COLUMNS": "200"})
+def report(state: Path, *options: str, width: int = 200) -> Result:
+    return CliRunner().invoke(report_app, ["spend", "--state", str(state), *options], env={"COLUMNS": str(width)})
 
 
 @pytest.mark.usefixtures("running")
@@ -88,6 +88,17 @@ def test_the_table_has_a_total_and_shows_what_is_estimated(state: Path) -> None:
     assert "25.0%" in shown
     assert "▇" in shown
     assert "old" not in shown
+
+
+@pytest.mark.usefixtures("running")
+@pytest.mark.parametrize("width", [50, 80, 100, 140])
+def test_a_narrow_terminal_gets_fewer_columns_and_never_cut_figures(state: Path, width: int) -> None:
+    shown = report(state, "--by", "team", width=width).output
+    assert max(map(len, shown.splitlines())) <= width
+    assert "…" not in shown
+    assert "$4.000001" in shown
+    assert ("saved" in shown) == (width >= 80)
+    assert ("written" in shown) == (width >= 140)
 
 
 @pytest.mark.usefixtures("running")

@@ -133,6 +133,18 @@ def test_a_broken_file_changes_nothing_is_told_once_and_counted(proxy: RunningPr
     assert len(events(proxy, "reload_failed")) == lines + 1
 
 
+def test_a_change_that_was_refused_and_taken_back_is_told_to_be_mended_once(proxy: RunningProxy) -> None:
+    before, directory = generation(proxy), proxy.home / "directory.yaml"
+    text = directory.read_text()
+    failed, mended = len(events(proxy, "reload_failed")), len(events(proxy, "reload_mended"))
+    change(proxy, "team: growth }", "team: gowth }", name="directory.yaml")
+    wait_for_event(proxy, "reload_failed", failed)
+    directory.write_text(text)
+    wait_for_event(proxy, "reload_mended", mended)
+    assert events(proxy, "reload_mended")[-1]["generation"] == before == generation(proxy)
+    assert len(events(proxy, "reload_mended")) == mended + 1
+
+
 def test_a_broken_directory_keeps_the_keys_that_worked(proxy: RunningProxy) -> None:
     before, lines = generation(proxy), len(events(proxy, "reload_failed"))
     change(proxy, "team: growth }", "team: grwth }", name="directory.yaml")
