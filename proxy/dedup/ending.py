@@ -30,6 +30,10 @@ _NAMING: Final = listed(
     "of to in on for and or but is are was were be with by from as at about behind see seen watch like love play than into named called"
 )
 """A word right behind one of these is perhaps a name with its own mark: in airplane!, about yahoo!"""
+_PATTERNED: Final = listed(
+    "rm ls cp mv mkdir rmdir unlink chmod chown grep egrep sed scp rsync glob globs match matches matching"
+)
+"""Near one of these the last word may be a pattern, and its mark a part of it: what is deleted by rm log?"""
 _MATHS: Final = listed(
     "value compute evaluate simplify result zero zeros zeroes factorial divided times plus minus equals formula expression"
 )
@@ -56,6 +60,8 @@ def without_end(head: str, *, was_asked: bool = False, has_titles: bool = False)
     if body != stem and "?" not in marks:  # git add . and sudo !!, but people also write so: who ?
         return head
     words = _last_sentence(body)
+    if not _PATTERNED.isdisjoint(words[-3:-1]):
+        return head
     asks, requests = _is_question(words), was_asked or _is_request(words)
     if "..." in marks or (has_titles and ("!" in marks or not word.islower() or not (asks or requests))):
         return head
