@@ -20,7 +20,7 @@ _WORDS: Final = listed(
     " president premier chancellor minister ceo king queen pope mayor governor champion champions leader leaders owner"
 )
 _PHRASES = re.compile(
-    r"(?:most recent|so far|as of|these days|this (?:very )?moment|at the moment|at present|right away|up[ -]to[ -]date|cost of|"
+    r"(?:so far|these days|this (?:very )?moment|at the moment|at present|right away|up[ -]to[ -]date|cost of|"
     r"(?:this|last|next|past|coming) (?:hour|morning|afternoon|evening|night|day|week|month|quarter|year|season|decade|mon|tues|wednes|"
     r"thurs|fri|satur|sun)|(?:on|by|until|till|since) (?:mon|tues|wednes|thurs|fri|satur|sun)day|what (?:time|day|date|year|month)\b|"
     r"(?:time|date|day) is it|how old (?:is|are|am)|days? (?:until|till|since|left)|how long (?:until|till|since)|temperatures? (?:in|outside)|"
@@ -28,7 +28,7 @@ _PHRASES = re.compile(
     r"world record|my (?:next|last)\b)"
 )
 _IN_PHRASES: Final = listed(
-    "recent far of days moment present away date cost hour morning afternoon evening night day week weeks weekend month quarter year"
+    "far days moment present away date cost hour morning afternoon evening night day week weeks weekend month quarter year"
     " season decade monday tuesday wednesday thursday friday saturday sunday time long old temperature temperatures rate rates open"
     " opening worth version release record next last"
 )
@@ -38,6 +38,6 @@ def is_time_sensitive(text: str) -> bool:
     """Tell whether a text speaks of now, or asks for something that changes: prices, weather, scores, versions, holders."""
     lowered = closed_up(text.lower())
     words = words_of(lowered)
-    if not _WORDS.isdisjoint(words):
+    if not _WORDS.isdisjoint(words) or ("of" in words and "as of" in lowered):  # nearly every text has an "of"
         return True
     return not _IN_PHRASES.isdisjoint(words) and _PHRASES.search(lowered) is not None
